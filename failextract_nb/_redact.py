@@ -1,0 +1,86 @@
+"""Secrets out of text, by the name they stand under and by the look of the value.
+
+A first, correct version: what is found is replaced by ``[redacted: why]`` before it gets into a
+record, so that no later reader can leak it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# A name is secret when its *last* word is: `db_password` is, `password_field_label` is not.
+SECRET_WORDS = frozenset({
+    "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token",
+    "credential", "credentials", "authorization", "apikey", "auth", "cookie",
+})  # fmt: skip
+SECRET_PAIRS = frozenset({
+    "api key", "access key", "private key", "secret key", "signing key", "encryption key",
+    "session id", "connection string",
+})  # fmt: skip
+# Long enough to be sure of inside a word that has no separators: `mydbpassword`.
+SECRET_ENDINGS = ("password", "passwd", "passphrase", "apikey", "accesstoken", "authtoken")
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+
+# The name of a group is the reason that the reader sees.
+_VALUES = re.compile(
+    r"(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?"
+    r"(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))"
+    r"|(?P<jwt>\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
+    r"|(?P<aws_key>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
+    r"|(?P<google_key>\bAIza[\w-]{35})"
+    r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}))"
+    r"|(?P<slack_token>\bxox[abeprs]-[\w-]{10,})"
+    r"|(?P<stripe_key>\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,})"
+    r"|(?P<bearer>\b(?i:bearer|basic)\s+[\w.~+/-]{16,}=*)"
+    r"|(?P<user_and_password>(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@))"
+)
+
+_STEM = r"(?i:passw|passphrase|pwd|secret|token|credential|auth|key|cookie|session|connection)"
+_NAMED = re.compile(
+    # name = "value", "name": 'value'
+    rf"(?P<name>[\w.-]*{_STEM}\w*)(?P<between>[\"']?\]?\s*[=:]\s*[rbfuRBFU]{{0,2}})"
+    r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote))[^\\\n])+)(?=(?P=quote))"
+    # ?name=value&…, --name=value, --name value
+    rf"|(?P<lead>[?&]|--?)(?P<query>[\w.-]*{_STEM}\w*)(?P<sign>=|(?<=\w)\s+)(?P<plain>[^\s&#\"']+)"
+)
+_SHORTEST = 6  # pwd='' and what is shorter hide nothing
+
+
+@lru_cache(maxsize=4096)
+def secret_name(name: str) -> str | None:
+    """The reason why a value under this name is hidden (``"password"``), or None."""
+    words: list[str] = [word.lower() for word in _WORD.findall(name)]
+    if not words:
+        return None
+    if words[-1] in SECRET_WORDS:
+        return words[-1]
+    pair = " ".join(words[-2:])
+    if pair in SECRET_PAIRS:
+        return pair
+    return next((ending for ending in SECRET_ENDINGS if words[-1].endswith(ending)), None)
+
+
+def mask(reason: str) -> str:
+    """What stands where a secret stood."""
+    return f"[redacted: {reason}]"
+
+
+def redact(text: str) -> str:
+    """``text`` without what looks like a secret."""
+    if len(text) < _SHORTEST:
+        return text
+    text = _VALUES.sub(lambda match: mask(str(match.lastgroup).replace("_", " ")), text)
+    return _NAMED.sub(_hide_named, text)
+
+
+def _hide_named(match: re.Match[str]) -> str:
+    reason = secret_name(match["name"] or match["query"])
+    if reason is None:
+        return match[0]
+    if match["name"] is not None:
+        return match["name"] + match["between"] + match["quote"] + mask(reason)
+    if match["lead"].startswith("-") or match["sign"] == "=":
+        return match["lead"] + match["query"] + match["sign"] + mask(reason)
+    return match[0]

@@ -1,0 +1,239 @@
+"""The store: one process-wide ``FailureExtractor`` that every door writes to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from failextract_nb import autosave, capture, failure, report, table
+from failextract_nb._safe import native
+from failextract_nb.failure import Failure, Passed
+from failextract_nb.kept import Kept, size_of
+from failextract_nb.report import OutputConfig
+from failextract_nb.store import MANY_FAILURES, MEGABYTE, SHARED_KEYS, Listener, Store
+
+# Containers that capture makes itself, of text only, some shared between records.
+_CAPTURED = frozenset({"extracted_code", "locals", "causes", "exceptions", "notes", "contexts"})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+class _OneActive(type):
+    """``FailureExtractor()`` is the active instance; a subclass, once made, becomes it."""
+
+    active: Any = None
+    making = threading.RLock()
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        kind: type = cls
+        if isinstance(_OneActive.active, kind):  # the quick way, without the lock
+            return _OneActive.active
+        with _OneActive.making:
+            if not isinstance(_OneActive.active, kind):
+                _OneActive.active = super().__call__(*args, **kwargs)
+            return _OneActive.active
+
+
+class FailureExtractor(metaclass=_OneActive):
+    """The failures of this process, from whatever door they came.
+
+    Every call returns the active instance.  Subclass it to see or change what is stored: making an
+    instance of the subclass makes it the active one, over the same data.
+    """
+
+    _store: ClassVar[Store] = Store()
+
+    @property
+    def failures(self) -> Kept[Failure]:
+        """The failures that are kept, oldest first: live, O(1) ``len`` and indexing."""
+        return self._store.failures
+
+    @property
+    def passed_tests(self) -> Kept[Passed]:
+        """What ``add_passed`` was told, oldest first."""
+        return self._store.passed
+
+    def add_failure(self, failure_data: Mapping[str, Any]) -> str:
+        """Store a failure and return its id.
+
+        Takes any mapping, completes the keys in ``failure.CORE`` and keeps the others; values that
+        JSON has no words for become text.  A failure whose id is stored already replaces it.
+        Raises TypeError for what is not a mapping.
+        """
+        record, size = self._native(failure_data)
+        store = self._store
+        store.add(record, size)
+        for listener in store.listeners:
+            try:
+                listener(record)
+            except Exception as error:  # noqa: BLE001  # a broken listener must not cost a failure
+                store.problems.append(f"listener {listener!r}: {error!r}")
+        return record["id"]
+
+    def _native(self, failure_data: Mapping[str, Any]) -> tuple[Failure, int]:
+        store, latest = self._store, capture.latest
+        if failure_data is latest.failure:
+            # Made by capture on this thread a moment ago: only what an override put in is new.
+            latest.failure = None
+            store.note_time("capture", latest.seconds)
+            captured = dict(failure_data)
+            for key, value in captured.items():
+                if type(value) not in _SCALARS and key not in _CAPTURED:
+                    captured[key] = native(value, key)
+            return captured, size_of(captured, SHARED_KEYS)  # type: ignore[return-value]
+        record = failure.complete(_mapping(failure_data, "add_failure"))
+        return record, size_of(record)
+
+    def add_passed(self, test_data: Mapping[str, Any]) -> str:
+        """Store a test that passed (any mapping) and return its id; else as ``add_failure``."""
+        record = failure.complete_passed(_mapping(test_data, "add_passed"))
+        self._store.add_passed(record, size_of(record))
+        return record["id"]
+
+    def add_context(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
+        """Add keys to a stored failure; False when it is not kept (any more)."""
+        return self._store.amend(failure_id, _mapping(changes, "add_context"))
+
+    def clear(self) -> None:
+        """Forget every failure, pass, count and warning; limits and listeners stay."""
+        self._store.clear()
+
+    def save_report(self, config: OutputConfig) -> Path | None:
+        """Write a report and return its path (None for standard output).
+
+        Raises ValueError or OSError that name the file; the old file and the store stay whole.
+        """
+        started = time.perf_counter()
+        store = self._store
+        counts = {
+            "dropped_failures": store.failures.dropped,
+            "dropped_passed": store.passed.dropped,
+        }
+        path = report.save(config, store.failures.snapshot(), store.passed.snapshot(), counts)
+        store.note_time("save", time.perf_counter() - started)
+        return path
+
+    def save_reports(
+        self, configs: Iterable[OutputConfig], max_workers: int = 4
+    ) -> list[Path | None]:
+        """Write several reports at once and return their paths in the same order.
+
+        All are tried; then the error of the one that failed is raised, or an ExceptionGroup.
+        """
+        return report.save_all(self.save_report, configs, max_workers)
+
+    def autosave(
+        self, config: OutputConfig, every: int = 100, seconds: float = 30.0
+    ) -> autosave.Autosave:
+        """Keep a report up to date in the background.
+
+        It is written after ``every`` new failures, or ``seconds`` after the first one not yet in
+        it, and a last time at exit or ``stop()``.  A second call for one path replaces the first.
+        """
+        return autosave.start(self, config, every, seconds)
+
+    def set_memory_limits(
+        self,
+        max_failures: int | None = None,
+        max_passed: int | None = None,
+        max_memory_mb: float | None = None,
+        warn_at: int = MANY_FAILURES,
+    ) -> None:
+        """Keep the newest only; None lifts a limit.  What is dropped is counted.
+
+        ``max_memory_mb`` bounds both sequences together, passes go first.  ``warn_at`` failures
+        give one warning.  Raises ValueError for a limit that is not a positive number.
+        """
+        for name, limit in (
+            ("max_failures", max_failures),
+            ("max_passed", max_passed),
+            ("max_memory_mb", max_memory_mb),
+            ("warn_at", warn_at),
+        ):
+            whole = name != "max_memory_mb"
+            _check_limit(name, limit, whole)
+        store = self._store
+        with store.lock:
+            store.max_failures, store.max_passed = max_failures, max_passed
+            store.max_memory = None if max_memory_mb is None else int(max_memory_mb * MEGABYTE)
+            store.many = warn_at
+            store.warned.clear()
+            while max_passed is not None and len(store.passed) > max_passed:
+                store.passed.drop_oldest()
+            crossed = store.trim()
+        store.warn(kind for kind in crossed if kind == "memory")
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Counts, limits and times, in O(1).
+
+        ``failure_count`` (also as ``failures_count``) is what is kept, ``passed_count`` what has
+        passed since the start or ``clear()``, ``total_count`` their sum.  ``memory_usage_mb`` is
+        an estimate.  ``capture_seconds`` and ``save_seconds`` speak of the last minute.
+        """
+        store = self._store
+        with store.lock:
+            count, passes = len(store.failures), store.pass_count
+            return {
+                "failure_count": count,
+                "failures_count": count,
+                "passed_count": passes,
+                "total_count": count + passes,
+                "memory_usage_mb": store.bytes / MEGABYTE,
+                "dropped_failures": store.failures.dropped,
+                "dropped_passed": store.passed.dropped,
+                "failures_at_limit": store.max_failures is not None and count >= store.max_failures,
+                "interrupted_count": store.interrupted,
+                "by_exception_type": dict(store.by_type),
+                "by_origin": dict(store.by_origin),
+                "max_failures": store.max_failures,
+                "max_passed": store.max_passed,
+                "max_memory_mb": None if store.max_memory is None else store.max_memory / MEGABYTE,
+                "capture_seconds": store.recent_times("capture"),
+                "save_seconds": store.recent_times("save"),
+                "problems": list(store.problems),
+            }
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener(failure)`` after each failure is stored; returns what ends it.
+
+        It runs on the thread that failed, so it should be quick.
+        """
+        store = self._store
+        with store.lock:
+            store.listeners = (*store.listeners, listener)
+
+        def unsubscribe() -> None:
+            with store.lock:
+                store.listeners = tuple(one for one in store.listeners if one is not listener)
+
+        return unsubscribe
+
+    def to_frame(self) -> Any:
+        """The failures as a pandas DataFrame, one row each, oldest first."""
+        return table.to_frame(self.failures.snapshot())
+
+    def __repr__(self) -> str:
+        return table.to_text(self.failures.snapshot(), self.get_statistics())
+
+    def _repr_html_(self) -> str:
+        return table.to_html(self.failures.snapshot(), self.get_statistics())
+
+
+def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise TypeError(
+            f"{method}() takes a mapping such as a dict with 'test_name' and "
+            f"'exception_message', not {type(data).__name__}"
+        )
+    return {str(key): native(value, str(key)) for key, value in data.items()}
+
+
+def _check_limit(name: str, limit: object, whole: bool) -> None:
+    if limit is None and name != "warn_at":
+        return
+    kinds = int if whole else (int, float)
+    if isinstance(limit, bool) or not isinstance(limit, kinds) or not limit > 0:
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"{name} must be {kind} above 0, or None for no limit; got {limit!r}")

@@ -1,0 +1,197 @@
+"""The words of the project: what a failure, a frame and a pass look like.
+
+A failure is a plain ``dict`` that holds only what JSON can hold.  The keys in ``CORE`` are in
+every record that the store keeps; any other key may be missing, so readers use ``.get``.  Records
+share the parts that repeat (frames, source), so treat a record as read-only and copy it first if
+you want to change it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+SCHEMA_VERSION = 1
+
+
+class Frame(TypedDict, total=False):
+    """One level of a traceback, outermost first in ``extracted_code``."""
+
+    file: str  # a path, or "Cell In[5]"
+    function: str
+    line: int  # 1-based, as the user counts
+    end_line: int
+    column: int  # 0-based, in characters; absent where Python does not know it
+    end_column: int
+    code: str  # the source around the line
+    code_start: int  # the number of the first line in ``code``
+    library: bool  # not the user's own code
+
+
+class Raised(TypedDict, total=False):
+    """An exception as data: the failure itself, one of its causes, or a member of its group."""
+
+    exception_type: str
+    exception_module: str
+    exception_message: str
+    notes: list[str]
+    extracted_code: list[Frame]
+    locals: list[dict[str, str] | None]  # parallel to ``extracted_code``
+    frames_omitted: int
+    relation: str  # in ``causes`` only: "cause" (raise ... from) or "context" (while handling)
+    causes: list[Raised]
+    exceptions: list[Raised]  # the members of an exception group
+    exceptions_omitted: int
+
+
+class Context(TypedDict, total=False):
+    """A door that the exception passed on its way out."""
+
+    origin: str
+    name: str
+
+
+class Failure(Raised, total=False):
+    """One failure.  ``CORE`` names the keys that are always there."""
+
+    id: str
+    origin: str  # cell, function, block, or what add_failure was handed ("manual")
+    timestamp: str  # ISO 8601 with the offset, UTC
+    test_name: str
+    test_module: str
+    test_file: str
+    line_number: int
+    exception_traceback: str
+    thread_id: int
+    thread_name: str
+    process_id: int
+    # where known
+    duration: float  # seconds
+    test_source: str
+    test_args: list[str]
+    test_kwargs: dict[str, str]
+    fixtures: dict[str, Any]
+    contexts: list[Context]
+    tags: list[str]
+    cell_id: str | None
+    cell_source: str
+    execution_count: int | None
+    notebook: str | None
+    output: str  # the report this failure was asked to be written to
+    again: str  # the id of the failure that this same exception object was before
+
+
+class Passed(TypedDict, total=False):
+    """A test or function that passed."""
+
+    id: str
+    timestamp: str
+    test_name: str
+    test_module: str
+    test_file: str
+    thread_id: int
+    duration: float
+
+
+UNKNOWN = "unknown"
+_PASSED_DEFAULTS: dict[str, Any] = {
+    "test_name": UNKNOWN,
+    "test_module": UNKNOWN,
+    "test_file": UNKNOWN,
+}
+_FAILURE_DEFAULTS: dict[str, Any] = {
+    **_PASSED_DEFAULTS,
+    "origin": "manual",
+    "line_number": 0,
+    "exception_type": UNKNOWN,
+    "exception_message": "",
+    "exception_traceback": "",
+}
+CORE = (
+    "id",
+    "timestamp",
+    "thread_id",
+    "thread_name",
+    "process_id",
+    *_FAILURE_DEFAULTS,
+)
+
+# What each include_* switch of a report takes away, at any depth of a record.
+SOURCE_KEYS = frozenset({"test_source", "cell_source", "code", "code_start"})
+FIXTURE_KEYS = frozenset({"fixtures"})
+LOCALS_KEYS = frozenset({"locals", "test_args", "test_kwargs"})
+TRACEBACK_KEYS = frozenset({"exception_traceback", "extracted_code", "locals"})
+
+_numbers = itertools.count(1)
+
+
+def _new_process() -> None:
+    global process_token, process_id  # noqa: PLW0603  # what a fork has to renew
+    process_token = os.urandom(5).hex()
+    process_id = os.getpid()
+
+
+process_token = ""
+process_id = 0
+_new_process()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_process)
+
+
+def new_id() -> str:
+    """An id that no other failure has, in this process or another."""
+    return f"{process_token}-{next(_numbers)}"
+
+
+def now() -> str:
+    """This moment as records write it."""
+    return datetime.now(UTC).isoformat()
+
+
+def complete(record: dict[str, Any]) -> Failure:
+    """Fill in, in place, what core keys ``record`` lacks."""
+    _stamp(record)
+    thread = threading.current_thread()
+    record.setdefault("thread_name", thread.name)
+    record.setdefault("process_id", process_id)
+    _fill(record, _FAILURE_DEFAULTS)
+    return record  # type: ignore[return-value]  # a dict that now has the core keys
+
+
+def complete_passed(record: dict[str, Any]) -> Passed:
+    """Fill in, in place, what a passed record lacks."""
+    _stamp(record)
+    _fill(record, _PASSED_DEFAULTS)
+    return record  # type: ignore[return-value]  # as above
+
+
+def _stamp(record: dict[str, Any]) -> None:
+    if not record.get("id"):
+        record["id"] = new_id()
+    elif type(record["id"]) is not str:
+        record["id"] = str(record["id"])
+    if not record.get("timestamp"):
+        record["timestamp"] = now()
+    record.setdefault("thread_id", threading.get_ident())
+
+
+def _fill(record: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Put in what is missing; what is text by definition becomes text."""
+    for key, default in defaults.items():
+        value = record.get(key)
+        if value is None:
+            record[key] = default
+        elif type(default) is str and type(value) is not str:
+            record[key] = str(value)
+
+
+def where(failure: Mapping[str, Any]) -> str:
+    """The short place of a failure that a person recognises: ``In[5]``, a test, a function."""
+    if failure.get("origin") == "cell":
+        count = failure.get("execution_count")
+        return f"In[{count}]" if count else "a cell"
+    return str(failure.get("test_name", UNKNOWN))

@@ -1,0 +1,175 @@
+"""HTML: one file that opens anywhere, offline, and is readable without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from failextract_nb import failure as words
+from failextract_nb.formats._base import (
+    Metadata,
+    OutputFormatter,
+    Records,
+    code_with_mark,
+    title,
+    visible,
+)
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --mark: #d1242f; }
+@media (prefers-color-scheme: dark) { :root { --mark: #ff7b72; } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; }
+details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
+details > *:not(summary) { margin-left: 1rem; margin-right: 1rem; }
+summary { cursor: pointer; padding: .5rem 1rem; overflow-wrap: anywhere; }
+summary b { color: var(--mark); }
+summary small { opacity: .75; margin-left: .75rem; }
+pre { background: var(--soft); padding: .75rem 1rem; border-radius: 6px; overflow-x: auto;
+      font: 13px/1.45 ui-monospace, monospace; }
+table { border-collapse: collapse; margin: .75rem 1rem; }
+th, td { text-align: left; vertical-align: top; padding: .2rem .75rem .2rem 0;
+         border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+td { font: 13px/1.45 ui-monospace, monospace; }
+h3 { font-size: 1rem; margin-bottom: .25rem; }
+"""
+
+# No script can run and nothing can be loaded, whatever a record holds.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+class HTMLFormatter(OutputFormatter):
+    """A page with a ``<details>`` for each failure.  ElementTree escapes all text."""
+
+    extensions = (".html", ".htm")
+
+    def iter_format(
+        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
+    ) -> Iterator[str]:
+        failures = list(failures)
+        yield '<!DOCTYPE html>\n<html lang="en">\n'
+        yield _text(_head(len(failures)))
+        yield "<body>\n"
+        yield _text(_el("h1", "Failure report"))
+        yield _text(_el("p", _summary(failures, passed, metadata)))
+        for number, record in enumerate(failures, 1):
+            yield _text(_failure(number, record))
+        passed = list(passed or ())
+        if passed:
+            names = (_el("li", one.get("test_name", words.UNKNOWN)) for one in passed)
+            yield _text(_el("h2", "Passed"))
+            yield _text(_el("ul", *names))
+        yield "</body>\n</html>\n"
+
+
+def _el(tag: str, *content: object, **attributes: str) -> ET.Element:
+    """An element: text is escaped, elements nest, None is left out."""
+    element = ET.Element(tag, attributes)
+    last: ET.Element | None = None
+    for part in content:
+        if isinstance(part, ET.Element):
+            element.append(part)
+            last = part
+        elif part is not None and last is None:
+            element.text = (element.text or "") + visible(part)
+        elif part is not None and last is not None:
+            last.tail = (last.tail or "") + visible(part)
+    return element
+
+
+def _text(element: ET.Element) -> str:
+    return ET.tostring(element, encoding="unicode", method="html") + "\n"
+
+
+def _head(count: int) -> ET.Element:
+    policy = _el("meta", content=_POLICY)
+    policy.set("http-equiv", "Content-Security-Policy")
+    return _el(
+        "head",
+        _el("meta", charset="utf-8"),
+        policy,
+        _el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        _el("title", f"{_count(count)} – failure report"),
+        _el("style", _STYLE),
+    )
+
+
+def _count(count: int) -> str:
+    return f"{count} failure{'' if count == 1 else 's'}"
+
+
+def _summary(
+    failures: list[Mapping[str, Any]], passed: Records | None, metadata: Metadata | None
+) -> str:
+    known = dict(metadata or {})
+    parts = [_count(len(failures)) if failures else "Nothing failed"]
+    if passed is not None and "passed_count" in known:
+        parts.append(f"{known['passed_count']} passed")
+    if known.get("dropped_failures"):
+        parts.append(f"{known['dropped_failures']} older ones were dropped")
+    if "generated" in known:
+        parts.append(str(known["generated"]))
+    versions = known.get("versions")
+    if isinstance(versions, Mapping):
+        parts.append(", ".join(f"{name} {version}" for name, version in versions.items()))
+    return " · ".join(parts)
+
+
+def _failure(number: int, record: Mapping[str, Any]) -> ET.Element:
+    summary = _el(
+        "summary",
+        f"{number}. ",
+        _el("b", record.get("exception_type", words.UNKNOWN)),
+        title(record).removeprefix(str(record.get("exception_type", words.UNKNOWN))),
+        _el("small", _place(record)),
+    )
+    facts = {
+        "Test": record.get("test_name"),
+        "File": record.get("test_file"),
+        "Line": record.get("line_number"),
+        "Time": record.get("timestamp"),
+        "Thread": record.get("thread_name"),
+        "Tags": ", ".join(str(tag) for tag in record.get("tags") or ()),
+    }
+    parts: list[ET.Element] = [
+        summary,
+        _table({key: value for key, value in facts.items() if value}),
+    ]
+    message = record.get("exception_message")
+    if message and "\n" in str(message):
+        parts.append(_el("pre", message))
+    if record.get("exception_traceback"):
+        parts.append(_el("pre", record["exception_traceback"]))
+    if source := record.get("cell_source") or record.get("test_source"):
+        parts += [_el("h3", "Source"), _el("pre", source)]
+    parts += _frames(record)
+    for name, key in (("Arguments", "test_kwargs"), ("Fixtures", "fixtures")):
+        if isinstance(values := record.get(key), Mapping) and values:
+            parts += [_el("h3", name), _table(values)]
+    return _el("details", *parts, id=visible(record.get("id", number)))
+
+
+def _place(record: Mapping[str, Any]) -> str:
+    line = record.get("line_number")
+    return f"{words.where(record)}, line {line}" if line else words.where(record)
+
+
+def _frames(record: Mapping[str, Any]) -> Iterator[ET.Element]:
+    """The user's frames that have something to show beyond the traceback."""
+    values = record.get("locals") or []
+    for frame, found in zip(record.get("extracted_code") or [], values, strict=False):
+        if not found:
+            continue
+        yield _el("h3", f"{frame.get('function')}, {frame.get('file')}:{frame.get('line')}")
+        if code := code_with_mark(frame):
+            yield _el("pre", code)
+        yield _table(found)
+
+
+def _table(values: Mapping[str, Any]) -> ET.Element:
+    rows = (_el("tr", _el("th", key), _el("td", value)) for key, value in values.items())
+    return _el("table", *rows)
+
+
+formatter = HTMLFormatter()

@@ -1,0 +1,121 @@
+"""JUnit XML: a suite for each notebook or module, a case for each record, for CI servers.
+
+Valid against Ant's JUnit schema, the strictest of those in use, and against Jenkins' own.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from failextract_nb import failure as words
+from failextract_nb.formats._base import Metadata, OutputFormatter, Records, visible
+
+# What the schema allows as a timestamp has no fraction and no offset: 2026-01-31T12:00:00
+_TIMESTAMP_LENGTH = 19
+_NO_TIME = "1970-01-01T00:00:00"
+
+
+class JUnitFormatter(OutputFormatter):
+    """``<testsuites>`` with failures and, where they are given, passes."""
+
+    extensions = (".junit.xml",)
+
+    def iter_format(
+        self,
+        failures: Records,
+        passed: Records | None = None,
+        metadata: Metadata | None = None,  # noqa: ARG002  # the format has no place for it
+    ) -> Iterator[str]:
+        suites: dict[str, list[tuple[Mapping[str, Any], bool]]] = {}
+        for record in failures:
+            suites.setdefault(_suite_name(record), []).append((record, True))
+        for record in passed or ():
+            suites.setdefault(_suite_name(record), []).append((record, False))
+        yield '<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n'
+        for number, (name, cases) in enumerate(suites.items()):
+            suite = _suite(number, name, cases)
+            ET.indent(suite)
+            yield ET.tostring(suite, encoding="unicode") + "\n"
+        yield "</testsuites>\n"
+
+
+def _suite_name(record: Mapping[str, Any]) -> str:
+    return _token(record.get("notebook") or record.get("test_module") or words.UNKNOWN)
+
+
+def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) -> ET.Element:
+    failed = sum(is_failed for _, is_failed in cases)
+    times = sorted(stamp for record, _ in cases if (stamp := _timestamp(record)))
+    suite = ET.Element(
+        "testsuite",
+        id=str(number),
+        name=name,
+        package=name,
+        hostname=_token(socket.gethostname() or "localhost"),
+        timestamp=times[0] if times else _NO_TIME,
+        tests=str(len(cases)),
+        failures=str(failed),
+        errors="0",
+        skipped="0",
+        time=_seconds(sum(_duration(record) for record, _ in cases)),
+    )
+    ET.SubElement(suite, "properties")
+    for record, is_failed in cases:
+        suite.append(_case(name, record, is_failed))
+    ET.SubElement(suite, "system-out")
+    ET.SubElement(suite, "system-err")
+    return suite
+
+
+def _case(suite: str, record: Mapping[str, Any], is_failed: bool) -> ET.Element:
+    case = ET.Element(
+        "testcase",
+        name=_token(_name(record)),
+        classname=_token(record.get("test_module") or suite),
+        time=_seconds(_duration(record)),
+    )
+    if is_failed:
+        fault = ET.SubElement(
+            case,
+            "failure",
+            message=visible(record.get("exception_message") or ""),
+            type=visible(record.get("exception_type") or words.UNKNOWN),
+        )
+        fault.text = visible(record.get("exception_traceback") or "")
+    return case
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    name = str(record.get("test_name") or words.UNKNOWN)
+    place = words.where(record)
+    return name if name == place else f"{place} {name}"
+
+
+def _token(value: object) -> str:
+    """One line without outer or double blanks, as the schema's tokens are; never empty."""
+    return " ".join(visible(value).split()) or words.UNKNOWN
+
+
+def _timestamp(record: Mapping[str, Any]) -> str | None:
+    try:
+        moment = datetime.fromisoformat(str(record.get("timestamp")))
+    except ValueError:
+        return None
+    return moment.isoformat()[:_TIMESTAMP_LENGTH] if moment.year >= 1000 else None
+
+
+def _duration(record: Mapping[str, Any]) -> float:
+    duration = record.get("duration")
+    usable = isinstance(duration, (int, float)) and 0 <= duration < 1e9
+    return float(duration) if usable else 0.0  # type: ignore[arg-type]
+
+
+def _seconds(duration: float) -> str:
+    return f"{duration:.6f}"
+
+
+formatter = JUnitFormatter()

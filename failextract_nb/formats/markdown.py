@@ -1,0 +1,159 @@
+"""Markdown: a table of what failed, then each failure, for issues, wikis and pull requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from failextract_nb import failure as words
+from failextract_nb.formats._base import (
+    Metadata,
+    NotAReport,
+    OutputFormatter,
+    Records,
+    code_with_mark,
+    title,
+    visible,
+)
+
+HEADING = "# Failure report"
+_ID = "<!-- failextract:{} -->"
+_KNOWN = re.compile(r"^<!-- failextract:(.*) -->$", re.MULTILINE)
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~:^$@=\"'])")
+MAX_CELL = 120  # characters of a message in the table
+
+
+class MarkdownFormatter(OutputFormatter):
+    """GitHub-flavoured Markdown.  All text of the user's is escaped or fenced."""
+
+    extensions = (".md", ".markdown")
+
+    def iter_format(
+        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
+    ) -> Iterator[str]:
+        yield f"{HEADING}\n\n"
+        yield from self._section(list(failures), passed, metadata)
+
+    def append(
+        self, old: str, failures: Records, passed: Records | None, metadata: Metadata | None
+    ) -> Iterator[str]:
+        if not old.startswith(HEADING):
+            raise NotAReport(f"it does not start with {HEADING!r}")
+        known = set(_KNOWN.findall(old))
+        new = [record for record in failures if _id(record) not in known]
+        yield old
+        if new:
+            yield "\n---\n\n"
+            yield from self._section(new, passed, metadata)
+
+    def _section(
+        self,
+        failures: list[Mapping[str, Any]],
+        passed: Records | None,
+        metadata: Metadata | None,
+    ) -> Iterator[str]:
+        yield _summary(len(failures), passed, metadata)
+        if failures:
+            yield "| # | Where | Exception | Message | Line |\n|--:|---|---|---|--:|\n"
+        for number, record in enumerate(failures, 1):
+            yield _row(number, record)
+        for number, record in enumerate(failures, 1):
+            yield from _failure(number, record)
+        passed = list(passed or ())
+        if passed:
+            yield "\n## Passed\n\n"
+            yield from (f"- {inline(one.get('test_name', words.UNKNOWN))}\n" for one in passed)
+
+
+def inline(value: object) -> str:
+    """Text of the user's on one line, with everything escaped that Markdown acts on."""
+    text = " ".join(visible(value).split())
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def fence(text: object, language: str = "") -> str:
+    """Text of the user's in a fence that is longer than any in it."""
+    body = visible(text)
+    longest = max((len(run) for run in re.findall(r"`{3,}", body)), default=2)
+    ticks = "`" * (longest + 1)
+    return f"{ticks}{language}\n{body}{'' if body.endswith(chr(10)) else chr(10)}{ticks}\n"
+
+
+def _summary(count: int, passed: Records | None, metadata: Metadata | None) -> str:
+    known = dict(metadata or {})
+    parts = [f"**{count}** failure{'' if count == 1 else 's'}"]
+    if passed is not None and "passed_count" in known:
+        parts.append(f"{inline(known['passed_count'])} passed")
+    if known.get("dropped_failures"):
+        parts.append(f"{inline(known['dropped_failures'])} older ones dropped")
+    if "generated" in known:
+        parts.append(inline(known["generated"]))
+    return f"{', '.join(parts)}\n\n"
+
+
+def _row(number: int, record: Mapping[str, Any]) -> str:
+    message = str(record.get("exception_message") or "")
+    cut = message[:MAX_CELL] + ("…" if len(message) > MAX_CELL else "")
+    cells = (
+        number,
+        inline(words.where(record)),
+        inline(record.get("exception_type", words.UNKNOWN)),
+        inline(cut),
+        inline(record.get("line_number") or ""),
+    )
+    return f"| {' | '.join(str(cell) for cell in cells)} |\n"
+
+
+def _failure(number: int, record: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n## {number}. {inline(title(record))}\n\n{_ID.format(_id(record))}\n"
+    facts = {
+        "Where": words.where(record),
+        "Test": record.get("test_name"),
+        "File": record.get("test_file"),
+        "Line": record.get("line_number"),
+        "Time": record.get("timestamp"),
+        "Thread": record.get("thread_name"),
+        "Tags": ", ".join(str(tag) for tag in record.get("tags") or ()),
+    }
+    shown = {key: value for key, value in facts.items() if value}
+    yield "".join(f"- {key}: {inline(value)}\n" for key, value in shown.items())
+    if record.get("exception_message"):
+        yield f"\n{fence(record['exception_message'], 'text')}"
+    if record.get("exception_traceback"):
+        yield f"\n{fence(record['exception_traceback'], 'text')}"
+    source = record.get("cell_source") or record.get("test_source") or _innermost(record)
+    if source:
+        yield f"\n### Source\n\n{fence(source, 'python')}"
+    yield from _tables(record)
+
+
+def _innermost(record: Mapping[str, Any]) -> str:
+    frames = record.get("extracted_code") or []
+    return code_with_mark(frames[-1]) if frames else ""
+
+
+def _tables(record: Mapping[str, Any]) -> Iterator[str]:
+    frames = record.get("extracted_code") or []
+    for frame, values in zip(frames, record.get("locals") or [], strict=False):
+        if values:
+            place = f"{frame.get('function')}, line {frame.get('line')}"
+            yield f"\n### Locals of {inline(place)}\n\n{_table(values)}"
+    if record.get("test_kwargs"):
+        yield f"\n### Arguments\n\n{_table(record['test_kwargs'])}"
+    fixtures = record.get("fixtures")
+    if isinstance(fixtures, Mapping) and fixtures:
+        yield f"\n### Fixtures\n\n{_table(fixtures)}"
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    rows = "".join(f"| {inline(name)} | {inline(value)} |\n" for name, value in values.items())
+    return f"| Name | Value |\n|---|---|\n{rows}"
+
+
+def _id(record: Mapping[str, Any]) -> str:
+    """An id that cannot end the comment it stands in."""
+    return re.sub(r"[^\w.:+/-]|--", "_", str(record.get("id", "")))
+
+
+formatter = MarkdownFormatter()

@@ -1,0 +1,112 @@
+"""XML: the records as elements, with types, so that a reader gets back what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from failextract_nb.formats._base import (
+    Metadata,
+    NotAReport,
+    OutputFormatter,
+    Records,
+    Report,
+    visible,
+)
+
+ROOT = "failextract"
+
+
+class XMLFormatter(OutputFormatter):
+    """``<failextract><metadata/><failures><failure>…``; an element for each key.
+
+    ``type`` is text where it is not said.  A key that is no XML name stands in
+    ``<entry key="…">``.  Characters that XML forbids become visible escapes.
+    """
+
+    extensions = (".xml",)
+
+    def iter_format(
+        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
+    ) -> Iterator[str]:
+        yield f'<?xml version="1.0" encoding="utf-8"?>\n<{ROOT}>\n'
+        yield _text(_element("metadata", dict(metadata or {})))
+        yield from _list("failures", "failure", failures)
+        if passed is not None:
+            yield from _list("passed", "test", passed)
+        yield f"</{ROOT}>\n"
+
+    def read(self, text: str) -> Report:
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise NotAReport("it declares a document type, which our reports do not")
+        try:
+            root = ET.fromstring(text)  # noqa: S314  # entities are refused above
+        except ET.ParseError as error:
+            raise NotAReport(f"it is not valid XML ({error})") from error
+        failures, passed = root.find("failures"), root.find("passed")
+        if root.tag != ROOT or failures is None:
+            raise NotAReport(f"it is XML without <{ROOT}><failures>")
+        return _read_all(failures), None if passed is None else _read_all(passed)
+
+
+def _list(tag: str, item: str, records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield f"<{tag}>\n"
+    for record in records:
+        yield _text(_element(item, dict(record)))
+    yield f"</{tag}>\n"
+
+
+def _element(name: str, value: object) -> ET.Element:
+    # XML reserves names that start with xml; ET takes a brace for a namespace.
+    if name.isascii() and name.isidentifier() and not name.lower().startswith("xml"):
+        element = ET.Element(name)
+    else:
+        element = ET.Element("entry", key=visible(name))
+    if isinstance(value, Mapping):
+        element.set("type", "dict")
+        element.extend(_element(str(key), item) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        element.set("type", "list")
+        element.extend(_element("item", item) for item in value)
+    elif value is None:
+        element.set("type", "null")
+    elif isinstance(value, (bool, int, float)):
+        element.set("type", type(value).__name__)
+        element.text = str(value)
+    else:
+        element.text = visible(value)
+    return element
+
+
+def _text(element: ET.Element) -> str:
+    ET.indent(element)
+    return ET.tostring(element, encoding="unicode") + "\n"
+
+
+def _read_all(parent: ET.Element) -> list[dict[str, Any]]:
+    records = [_value(element) for element in parent]
+    if not all(isinstance(record, dict) for record in records):
+        raise NotAReport(f"<{parent.tag}> holds something that is not a record")
+    return records
+
+
+def _value(element: ET.Element) -> Any:
+    kind, text = element.get("type"), element.text or ""
+    if kind == "dict":
+        return {child.get("key", child.tag): _value(child) for child in element}
+    if kind == "list":
+        return [_value(child) for child in element]
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text == "True"
+    if kind in ("int", "float"):
+        try:
+            return int(text) if kind == "int" else float(text)
+        except ValueError as error:
+            raise NotAReport(f"<{element.tag}> does not hold a number") from error
+    return text
+
+
+formatter = XMLFormatter()

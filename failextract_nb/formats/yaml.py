@@ -1,0 +1,83 @@
+"""YAML: the shape of the JSON report, with tracebacks as readable blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from failextract_nb.formats._base import Metadata, NotAReport, OutputFormatter, Records, Report
+from failextract_nb.formats.json import is_records
+
+_WIDE = 1_000_000  # characters: never fold a line
+
+
+class YAMLFormatter(OutputFormatter):
+    """One YAML document, written record by record; ``yaml.safe_load`` reads it."""
+
+    extensions = (".yaml", ".yml")
+
+    def iter_format(
+        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
+    ) -> Iterator[str]:
+        yield _dump({"metadata": dict(metadata or {})})
+        yield from _sequence("failures", failures)
+        if passed is not None:
+            yield from _sequence("passed", passed)
+
+    def read(self, text: str) -> Report:
+        yaml = _yaml()
+        try:
+            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            raise NotAReport(f"it is not valid YAML ({str(error).splitlines()[0]})") from error
+        failures = data.get("failures") if isinstance(data, dict) else None
+        passed = data.get("passed") if isinstance(data, dict) else None
+        if not is_records(failures) or not (passed is None or is_records(passed)):
+            raise NotAReport("it is YAML without a list of mappings under `failures`")
+        return failures, passed
+
+
+def _sequence(key: str, records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    empty = True
+    for record in records:
+        if empty:
+            yield f"{key}:\n"
+        empty = False
+        yield _dump([dict(record)])
+    if empty:
+        yield f"{key}: []\n"
+
+
+def _dump(data: object) -> str:
+    text: str = _yaml().dump(
+        data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDE
+    )
+    return text
+
+
+def _yaml() -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("the format 'yaml' needs PyYAML: pip install pyyaml") from error
+    return yaml
+
+
+@cache
+def _dumper() -> Any:
+    yaml = _yaml()
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+            return True  # records share frames; a reader wants each one whole
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
+formatter = YAMLFormatter()

@@ -1,0 +1,69 @@
+"""The notebook's door: what ``%load_ext`` puts into a session, and takes out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from failextract_nb import positions
+from failextract_nb.extractor import FailureExtractor
+from failextract_nb.ipython.cells import strip_magic
+from failextract_nb.ipython.completion import complete
+from failextract_nb.ipython.hooks import Hooks
+from failextract_nb.ipython.magics import Magics
+from failextract_nb.ipython.settings import FailExtract
+
+MAGIC = "failextract"
+
+
+class Loaded:
+    """One session's share: everything that was put in, so that all of it can be taken out."""
+
+    def __init__(self, ip: Any) -> None:
+        self.ip = ip
+        self.settings = FailExtract(parent=ip)
+        self.hooks = Hooks(ip, self.settings)
+        self.magics = Magics(ip, self.settings)
+
+    def put_in(self) -> None:
+        ip = self.ip
+        ip.configurables.append(self.settings)
+        ip.events.register("pre_run_cell", self.hooks.pre_run_cell)
+        ip.events.register("post_run_cell", self.hooks.post_run_cell)
+        ip.input_transformers_cleanup.append(strip_magic)
+        ip.register_magic_function(self.magics.line, "line", MAGIC)
+        ip.register_magic_function(self.magics.cell, "cell", MAGIC)
+        ip.Completer.custom_matchers.append(complete)
+        formatter = ip.display_formatter.ipython_display_formatter
+        formatter.for_type(FailureExtractor, self.magics.display)
+        positions.cell_of = self.hooks.cell_of
+
+    def take_out(self) -> None:
+        ip = self.ip
+        self.settings.restore()
+        ip.configurables.remove(self.settings)
+        ip.events.unregister("pre_run_cell", self.hooks.pre_run_cell)
+        ip.events.unregister("post_run_cell", self.hooks.post_run_cell)
+        ip.input_transformers_cleanup.remove(strip_magic)
+        for kind in ("line", "cell"):
+            ip.magics_manager.magics[kind].pop(MAGIC, None)
+        ip.Completer.custom_matchers.remove(complete)
+        ip.display_formatter.ipython_display_formatter.pop(FailureExtractor, None)
+        positions.cell_of = positions.no_cell
+
+
+_loaded: dict[int, Loaded] = {}  # by id of the session; there is one but in tests
+
+
+def load(ip: Any) -> None:
+    """Start recording in ``ip``; a second call changes nothing."""
+    if id(ip) not in _loaded:
+        loaded = Loaded(ip)
+        loaded.put_in()
+        _loaded[id(ip)] = loaded
+
+
+def unload(ip: Any) -> None:
+    """Take out of ``ip`` what ``load`` has put in.  The failures stay."""
+    loaded = _loaded.pop(id(ip), None)
+    if loaded is not None:
+        loaded.take_out()

@@ -1,0 +1,119 @@
+"""What runs around each cell."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+from types import CodeType
+from typing import Any
+
+from failextract_nb.extractor import FailureExtractor
+from failextract_nb.failure import UNKNOWN
+from failextract_nb.ipython.cells import CellOptions, body_offset_of, offset_of, options_of
+from failextract_nb.ipython.settings import FailExtract
+from failextract_nb.positions import Cell
+from failextract_nb.remember import note_problem, remember
+
+MAX_OFFSETS = 10_000  # cells remembered that do not start with their own line 1
+# What IPython compiles the body of a cell magic as.
+_BODY_FILES = frozenset({"<timed exec>", "<timed eval>"})
+
+
+class Hooks:
+    """The callbacks of one session."""
+
+    def __init__(self, ip: Any, settings: FailExtract) -> None:
+        self._ip = ip
+        self._settings = settings
+        self._started = 0.0
+        self._offsets: dict[str, int] = {}
+        self._cell: Any = None  # the ExecutionInfo of the cell that runs or has just failed
+        self._count: int | None = None
+
+    def pre_run_cell(self, info: Any) -> None:
+        """Note the time, and the cells whose lines are not those of their code."""
+        self._started = perf_counter()
+        self._cell = info
+        raw = info.raw_cell or ""
+        if raw[:1] in ("%", "\n", " ", "\t", "\r") and (offset := offset_of(raw)):
+            if len(self._offsets) >= MAX_OFFSETS:
+                self._offsets.clear()
+            name = self._ip.compile.get_code_name(raw, info.transformed_cell or raw, 0)
+            self._offsets[name] = offset
+
+    def post_run_cell(self, result: Any) -> None:
+        """Record the failure of the cell that has just run, if it failed."""
+        error = result.error_before_exec or result.error_in_exec
+        if error is None:
+            return
+        try:
+            self._failed(result, error, options_of(result.info.raw_cell or ""))
+        except Exception as problem:  # noqa: BLE001  # IPython must go on, whatever happens here
+            note_problem("a failing cell was not recorded", problem)
+
+    def _failed(self, result: Any, error: BaseException, options: CellOptions) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            FailureExtractor._store.interrupted += 1
+        if self._settings.enabled:
+            self._cell, self._count = result.info, result.execution_count
+            failure_id = remember(
+                error,
+                origin="cell",
+                name=options.name or f"In[{result.execution_count}]",
+                include_locals=options.include_locals,
+                details=self._details(result, options),
+            )
+            if failure_id is not None and options.config is not None:
+                self._write(options)
+        if options.go_on and not isinstance(error, KeyboardInterrupt):
+            result.error_in_exec = result.error_before_exec = None
+
+    def _details(self, result: Any, options: CellOptions) -> dict[str, Any]:
+        info = result.info
+        details = {
+            "cell_id": getattr(info, "cell_id", None),
+            "cell_source": info.raw_cell,
+            "execution_count": result.execution_count,
+            "notebook": notebook_path(self._ip),
+            "duration": perf_counter() - self._started,
+            "tags": list(options.tags),
+            "output": str(options.config.path) if options.config else None,
+        }
+        return {key: value for key, value in details.items() if value}
+
+    def _write(self, options: CellOptions) -> None:
+        assert options.config is not None  # noqa: S101  # the caller has looked
+        try:
+            path = FailureExtractor().save_report(options.config)
+        except Exception as problem:  # noqa: BLE001  # a user's override or format
+            note_problem(f"the report {options.config.path} was not written", problem)
+        else:
+            print(f"failextract: written to {path}")  # noqa: T201  # the user asked for it
+
+    def cell_of(self, file: str, code: CodeType | None) -> Cell | None:
+        """The cell that ``file`` stands for, for ``positions``."""
+        if file in _BODY_FILES:
+            return self._cell_of_body(code)
+        named = self._ip.compile.format_code_name(file)
+        if named is None:
+            return None
+        return Cell(" ".join(named), self._offsets.get(file, 0), None)
+
+    def _cell_of_body(self, code: CodeType | None) -> Cell | None:
+        """Every %%time has the same file name: take it for this cell's if the source agrees."""
+        raw = (self._cell.raw_cell or "") if self._cell is not None else ""
+        offset = body_offset_of(raw)
+        if not offset or not raw.lstrip().startswith("%%"):
+            return None
+        if code is not None and code.co_name != "<module>":
+            lines = raw.splitlines()
+            first = offset + code.co_firstlineno - 1
+            if first >= len(lines) or code.co_name not in lines[first]:
+                return None
+        return Cell(f"Cell In[{self._count}]", offset, raw)
+
+
+def notebook_path(ip: Any) -> str | None:
+    """The notebook's path, where the server or the editor tells it."""
+    path = os.environ.get("JPY_SESSION_NAME") or ip.user_ns.get("__vsc_ipynb_file__")
+    return str(path) if path and str(path) != UNKNOWN else None

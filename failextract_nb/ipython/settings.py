@@ -1,0 +1,67 @@
+"""``%config FailExtract.…``, and ``c.FailExtract.…`` in ``ipython_config.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Float, Int
+from traitlets.config import Configurable
+
+from failextract_nb import capture
+from failextract_nb.extractor import FailureExtractor
+
+_LIMITS = ("max_failures", "max_passed", "max_memory_mb")
+_OPTIONS = ("include_locals", "max_depth", "record_interrupts")
+
+
+class FailExtract(Configurable):
+    """What the extension records and how much it keeps."""
+
+    enabled = Bool(True, help="Record failing cells.").tag(config=True)
+    include_locals = Bool(True, help="Keep the text of the variables of your own frames.").tag(
+        config=True
+    )
+    max_depth = Int(
+        capture.MAX_FRAMES, min=1, help="Frames kept of one exception; the middle goes first."
+    ).tag(config=True)
+    record_interrupts = Bool(False, help="Record KeyboardInterrupt as a failure, too.").tag(
+        config=True
+    )
+    max_failures = Int(
+        None, min=1, allow_none=True, help="Keep the newest failures only; None keeps all."
+    ).tag(config=True)
+    max_passed = Int(
+        None, min=1, allow_none=True, help="Keep the newest passed tests only; None keeps all."
+    ).tag(config=True)
+    max_memory_mb = Float(
+        None, min=0.01, allow_none=True, help="Megabytes of records kept; None keeps all."
+    ).tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._apply_options()
+        # Limits that code has set before %load_ext stay, unless the configuration names some.
+        if any(getattr(self, name) is not None for name in _LIMITS):
+            self._apply_limits()
+        else:
+            self._adopt_limits()
+        self.observe(self._apply_options, names=list(_OPTIONS))
+        self.observe(self._apply_limits, names=list(_LIMITS))
+
+    def _adopt_limits(self) -> None:
+        known = FailureExtractor().get_statistics()
+        for name in _LIMITS:
+            setattr(self, name, known[name])
+
+    def _apply_options(self, _change: Any = None) -> None:
+        for name in _OPTIONS:
+            setattr(capture.options, name, getattr(self, name))
+
+    def _apply_limits(self, _change: Any = None) -> None:
+        limits = {name: getattr(self, name) for name in _LIMITS}
+        FailureExtractor().set_memory_limits(**limits)
+
+    def restore(self) -> None:
+        """Leave the capture as it is without the extension; limits and failures stay."""
+        self.unobserve_all()
+        capture.options.__init__()  # type: ignore[misc]  # back to the defaults

@@ -1,0 +1,187 @@
+"""Places in code, each described once.
+
+A place is a (code object, instruction) pair.  Everything that depends on nothing else - file,
+line, columns, source, the piece of traceback text - is made on first sight and shared by every
+record that passes there.  The cache is bounded, and keyed by the identity of the code object: a
+module that is reloaded or a cell that is run again has new code objects, and its file is looked at
+anew.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from traceback import FrameSummary, StackSummary
+from types import CodeType
+from typing import NamedTuple
+
+from failextract_nb import failure
+from failextract_nb._redact import redact
+from failextract_nb._safe import clean, clip
+
+MAX_POSITIONS = 10_000
+MAX_LINE = 500  # characters of one source line
+CONTEXT_LINES = 3  # shown before and after the failing line
+HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
+
+
+@dataclass(slots=True)
+class Position:
+    """A place in code, ready to be put into a record."""
+
+    frame: failure.Frame
+    text: str  # its piece of the traceback, ending in a newline
+    users: bool  # the user's own code, not a library's
+    hidden: bool
+    machinery: bool  # runs the user's cell; not shown above it
+    code: CodeType  # kept so that its id stays its own
+
+
+_positions: dict[tuple[int, int], Position] = {}
+
+
+class Cell(NamedTuple):
+    """A cell that a file stands for, as the user sees it."""
+
+    label: str  # "Cell In[5]"
+    offset: int  # lines of the cell above line 1 of the file
+    source: str | None  # where linecache has none
+
+
+def no_cell(_file: str, _code: CodeType | None) -> Cell | None:
+    """Outside a notebook no file is a cell."""
+    return None
+
+
+# The notebook puts its own function here while the extension is loaded.
+cell_of: Callable[[str, CodeType | None], Cell | None] = no_cell
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PATHS = sysconfig.get_paths()
+_LIBRARY_PREFIXES = tuple(
+    {os.path.realpath(_PATHS[key]) + os.sep for key in ("stdlib", "platstdlib")}
+    | {_PATHS[key] + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    | {_HERE}
+)
+_MACHINERY = (
+    _HERE,
+    *(f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "asyncio", "traitlets")),
+)
+
+
+def position_of(code: CodeType, lasti: int, line: int) -> Position:
+    """The description of instruction ``lasti`` (in bytes) of ``code``, which is on ``line``."""
+    key = (id(code), lasti)
+    found = _positions.get(key)
+    if found is None:
+        found = _describe(code, lasti, line)
+        if len(_positions) >= MAX_POSITIONS:
+            _positions.clear()  # rare; cheaper than keeping an order
+        _positions[key] = found
+    return found
+
+
+def forget() -> None:
+    """Empty the cache: the names of files have changed."""
+    _positions.clear()
+
+
+def is_library(file: str) -> bool:
+    """Whether code in ``file`` is not the user's: installed, of the standard library, or ours."""
+    if file.startswith("<frozen"):
+        return True
+    return "site-packages" in file or "dist-packages" in file or file.startswith(_LIBRARY_PREFIXES)
+
+
+def _describe(code: CodeType, lasti: int, line: int) -> Position:
+    file = code.co_filename
+    linecache.checkcache(file)
+    lines = linecache.getlines(file)
+    cell = cell_of(file, code)
+    offset, name = (cell.offset, cell.label) if cell else (0, clean(file))
+    start, end, column, end_column = _span(code, lasti)
+    line = line or start or code.co_firstlineno
+    library = cell is None and is_library(file)
+    frame = failure.Frame(file=name, function=_function(code), line=line + offset)
+    if end is not None and end != line:
+        frame["end_line"] = end + offset
+    if column is not None and end_column is not None and 0 < line <= len(lines):
+        frame["column"] = _characters(lines[line - 1], column)
+        frame["end_column"] = _characters(lines[min(end or line, len(lines)) - 1], end_column)
+    if cell and cell.source is not None:
+        _put_code(frame, cell.source.splitlines(keepends=True), 0)
+    else:
+        _put_code(frame, lines, offset)
+    if library:
+        frame["library"] = True
+    summary = FrameSummary(
+        file, line, code.co_name, lookup_line=False,
+        end_lineno=end, colno=column, end_colno=end_column,
+    )  # fmt: skip
+    return Position(
+        frame=frame,
+        text=_piece(frame, summary, named=cell is not None),
+        users=not library,
+        hidden=HIDDEN in code.co_varnames,
+        machinery=library and any(part in file for part in _MACHINERY),
+        code=code,
+    )
+
+
+def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
+    """The source around the frame's line; ``lines`` start below ``offset`` lines of the cell."""
+    line = frame["line"] - offset
+    first = max(1, line - CONTEXT_LINES)
+    around = lines[first - 1 : line + CONTEXT_LINES]
+    if around:
+        frame["code"] = _source("".join(around))
+        frame["code_start"] = first + offset
+
+
+def _span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
+    """First line, last line, first column, last column (in bytes) of an instruction."""
+    if lasti < 0:
+        return (None, None, None, None)
+    return next(islice(code.co_positions(), lasti // 2, None), (None, None, None, None))
+
+
+def _function(code: CodeType) -> str:
+    return code.co_qualname.replace("<locals>.", "")
+
+
+def _characters(line: str, offset: int) -> int:
+    """A column in UTF-8 bytes as one in characters."""
+    return offset if line.isascii() else len(line.encode()[:offset].decode("utf-8", "replace"))
+
+
+def _source(text: str) -> str:
+    lines = [clip(line, MAX_LINE) for line in text.rstrip("\n").split("\n")]
+    return clean(redact("\n".join(lines)))
+
+
+def _piece(frame: failure.Frame, summary: FrameSummary, named: bool) -> str:
+    """What Python itself would print for this place, under the name that the user knows."""
+    text = StackSummary.from_list([summary]).format()[0]
+    head, _, rest = text.partition("\n")
+    if named:
+        head = f"  {frame['file']}, line {frame['line']}, in {summary.name}"
+        rest = rest or _indented_line(frame)
+    return clean(redact(clip(f"{head}\n{rest}", 4 * MAX_LINE)).rstrip("\n")) + "\n"
+
+
+def _indented_line(frame: failure.Frame) -> str:
+    lines = frame.get("code", "").split("\n")
+    place = frame["line"] - frame.get("code_start", 1)
+    return f"    {lines[place].strip()}" if 0 <= place < len(lines) else ""
+
+
+def source_of(code: CodeType) -> str:
+    """The source of a whole function, or "" where there is none to read."""
+    lines = linecache.getlines(code.co_filename)
+    last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
+    first = code.co_firstlineno
+    return _source("".join(lines[first - 1 : max(first, last)])) if lines else ""

@@ -1,0 +1,92 @@
+"""What every door does with an exception: one exception, one failure.
+
+The first door captures it and marks the exception; the doors it passes later add themselves to the
+record.  A record that came home on an exception from another process is taken in here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+from failextract_nb import capture, failure
+from failextract_nb.extractor import FailureExtractor
+from failextract_nb.failure import Context, Failure
+
+_HOME = "home"  # on the mark only: the process whose store has taken the record in
+
+
+def remember(
+    error: BaseException,
+    *,
+    origin: str,
+    name: str | None = None,
+    include_locals: bool | None = None,
+    max_depth: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Record ``error`` as it passes a door; return the failure's id, None if it is no failure.
+
+    ``details`` are further keys; those that the record has already stay.  Raises nothing: what
+    goes wrong is listed in ``get_statistics()["problems"]``.
+    """
+    try:
+        if not capture.is_failure(error):
+            return None
+        known = capture.mark_of(error)
+        if known is not None and not _is_again(known, origin, details):
+            return _met_before(error, known, origin, name, details or {})
+        record = capture.failure_from(
+            error,
+            origin=origin,
+            name=name,
+            include_locals=include_locals,
+            max_depth=max_depth,
+            **(details or {}),
+            **({} if known is None else {"again": known["id"]}),
+        )
+        FailureExtractor().add_failure(record)
+        return record["id"]
+    except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
+        note_problem(f"{type(error).__name__} was not recorded", problem)
+        return None
+
+
+def note_problem(what: str, problem: BaseException) -> None:
+    """Say what went wrong inside, and keep it in ``get_statistics()["problems"]``."""
+    text = f"{what}: {type(problem).__name__}: {problem}"
+    FailureExtractor._store.problems.append(text)
+    with suppress(Exception):  # where warnings are errors, they must not replace the user's own
+        warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=4)
+
+
+def _is_again(known: Failure, origin: str, details: Mapping[str, Any] | None) -> bool:
+    """Whether a cell raises an exception object that an earlier cell has raised already."""
+    if origin != "cell" or not any(one["origin"] == "cell" for one in known.get("contexts", [])):
+        return False
+    return known.get("execution_count") != (details or {}).get("execution_count")
+
+
+def _met_before(
+    error: BaseException,
+    known: Failure,
+    origin: str,
+    name: str | None,
+    details: Mapping[str, Any],
+) -> str:
+    context = Context(origin=origin, name=name or failure.UNKNOWN)
+    contexts = [*known.get("contexts", []), context]
+    changes = {key: value for key, value in details.items() if known.get(key) is None}
+    changes["contexts"] = contexts
+    record = cast("Failure", {**known, **changes})
+    extractor = FailureExtractor()
+    home = str(known.get(_HOME, known["id"].rpartition("-")[0]))
+    if home == failure.process_token:
+        extractor.add_context(known["id"], changes)
+    else:
+        extractor.add_failure({key: value for key, value in record.items() if key != _HOME})
+        home = failure.process_token
+    capture.mark(error, cast("Failure", {**record, _HOME: home}))
+    return known["id"]

@@ -1,0 +1,306 @@
+"""Reports: what goes in, in which format, and onto the disk without ever losing what was there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from failextract_nb import failure, formats
+from failextract_nb.failure import Failure, Passed
+from failextract_nb.formats import NotAReport, OutputFormatter
+
+ATTEMPTS = 3
+FIRST_DELAY = 1.0  # seconds before the second attempt; doubled for the third
+TRANSIENT = frozenset(
+    getattr(errno, name)
+    for name in ("EAGAIN", "EINTR", "EBUSY", "EIO", "ETIMEDOUT", "ESTALE", "EMFILE", "ENFILE")
+    if hasattr(errno, name)
+)
+STDOUT = "-"
+
+# Named in a report's metadata when the session has imported them.
+_VERSIONS_OF = ("IPython", "ipykernel", "numpy", "pandas", "dask", "torch", "polars", "pytest")
+
+_path_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_path_locks_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """Where a report goes and what is in it.
+
+    ``path``: a file, or None or "-" for standard output.  ``format``: one of ``formats.names()``;
+    by default what the file's extension says.  ``append`` adds the failures that are not in the
+    file yet.  ``max_failures`` takes the newest only, ``where`` those it returns true for.
+    Raises TypeError or ValueError that name the argument.
+    """
+
+    path: str | os.PathLike[str] | None = None
+    format: str | None = None
+    append: bool = False
+    include_passed: bool = False
+    include_source: bool = True
+    include_fixtures: bool = True
+    include_locals: bool = True
+    include_traceback: bool = True
+    max_failures: int | None = None
+    where: Callable[[Failure], object] | None = None
+
+    def __post_init__(self) -> None:
+        path = self._checked_path()
+        object.__setattr__(self, "path", path)
+        for field in fields(self):
+            if field.type == "bool" and not isinstance(getattr(self, field.name), bool):
+                raise TypeError(
+                    f"{field.name} must be True or False; got {getattr(self, field.name)!r}"
+                )
+        if self.format is not None and not isinstance(self.format, str):
+            raise TypeError(
+                f"format must be the name of a format, such as 'json'; got {self.format!r}"
+            )
+        if self.format is None:
+            name = "json" if path is None else formats.for_path(path)
+            object.__setattr__(self, "format", name)
+        formats.get(self.format or "")
+        self._check_max_failures()
+        if self.where is not None and not callable(self.where):
+            raise TypeError(f"where must be a function of a failure; got {self.where!r}")
+        if self.append and path is None:
+            raise ValueError("append needs a file; this report goes to standard output")
+
+    def _checked_path(self) -> Path | None:
+        if self.path is None or self.path == STDOUT:
+            return None
+        if not isinstance(self.path, (str, os.PathLike)):
+            raise TypeError(f"path must be a file name, a Path or None; got {self.path!r}")
+        if not os.fspath(self.path):
+            raise ValueError("path is empty; name a file, or use None for standard output")
+        return Path(self.path).expanduser()
+
+    def _check_max_failures(self) -> None:
+        limit = self.max_failures
+        if limit is None:
+            return
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise TypeError(f"max_failures must be a whole number or None; got {limit!r}")
+        if limit < 1:
+            raise ValueError(f"max_failures must be above 0, or None for all; got {limit!r}")
+
+
+def save(
+    config: OutputConfig,
+    failures: list[Failure],
+    passed: list[Passed],
+    counts: Mapping[str, Any] | None = None,
+) -> Path | None:
+    """Write the report that ``config`` asks for; return its path, None for standard output.
+
+    The target holds the old report or the whole new one, never a part.  Transient errors of the
+    file system are tried again.  Raises OSError, or ``NotAReport`` (a ValueError) when the file
+    that is to be appended to is not a report of this format.
+    """
+    chosen, chosen_passed = _choose(config, failures, passed)
+    formatter = formats.get(config.format or "json")
+    about = metadata(chosen, chosen_passed, counts)
+    if config.path is None:
+        for chunk in formatter.iter_format(chosen, chosen_passed, about):
+            sys.stdout.write(chunk)
+        sys.stdout.write("\n")
+        return None
+    path = Path(config.path)
+
+    def chunks() -> Iterator[str]:
+        if config.append and (old := _old_text(path)):
+            return _appended(formatter, path, old, (chosen, chosen_passed, about))
+        return iter(formatter.iter_format(chosen, chosen_passed, about))
+
+    with _lock_of(path):
+        _with_retries(lambda: _replace(path, chunks))
+    return path
+
+
+def save_all(
+    save_report: Callable[[OutputConfig], Path | None],
+    configs: Iterable[OutputConfig],
+    max_workers: int,
+) -> list[Path | None]:
+    """Call ``save_report`` for each config on ``max_workers`` threads; paths in the same order."""
+    configs = list(configs)
+    if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
+        raise ValueError(f"max_workers must be a whole number above 0; got {max_workers!r}")
+    _refuse_twice(configs)
+    with ThreadPoolExecutor(max_workers, thread_name_prefix="failextract-report") as pool:
+        futures = [pool.submit(save_report, config) for config in configs]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise BaseExceptionGroup(f"{len(errors)} of {len(configs)} reports failed", errors)
+    return [future.result() for future in futures]
+
+
+def _refuse_twice(configs: list[OutputConfig]) -> None:
+    seen: set[str] = set()
+    for config in configs:
+        if not isinstance(config, OutputConfig):
+            raise TypeError(f"save_reports() takes OutputConfig objects; got {config!r}")
+        key = os.path.abspath(str(config.path))
+        if config.path is not None and key in seen and not config.append:
+            raise ValueError(
+                f"two of the reports would write {config.path}; give each its own path"
+            )
+        seen.add(key)
+
+
+def metadata(
+    failures: Collection[Any],
+    passed: Collection[Any] | None = None,
+    counts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a report says about itself: schema version, counts, versions, time."""
+    from failextract_nb import __version__  # the package's name is not set while it loads this
+
+    versions = {"python": platform.python_version(), "failextract_nb": __version__}
+    for name in _VERSIONS_OF:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            versions[name] = version
+    return {
+        "schema_version": failure.SCHEMA_VERSION,
+        "generated": failure.now(),
+        "failure_count": len(failures),
+        "passed_count": len(passed or ()),
+        **(counts or {}),
+        "versions": versions,
+    }
+
+
+def _choose(
+    config: OutputConfig, failures: list[Failure], passed: list[Passed]
+) -> tuple[list[Failure], list[Passed] | None]:
+    where = config.where
+    chosen = failures if where is None else [one for one in failures if where(one)]
+    if config.max_failures is not None:
+        chosen = chosen[-config.max_failures :]
+    left_out: set[str] = set()
+    for include, keys in (
+        (config.include_source, failure.SOURCE_KEYS),
+        (config.include_fixtures, failure.FIXTURE_KEYS),
+        (config.include_locals, failure.LOCALS_KEYS),
+        (config.include_traceback, failure.TRACEBACK_KEYS),
+    ):
+        if not include:
+            left_out |= keys
+    if left_out:
+        chosen = [_without(one, frozenset(left_out)) for one in chosen]
+    return chosen, passed if config.include_passed else None
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    """``value`` without ``keys`` at any depth; the record itself stays as it is."""
+    if isinstance(value, dict):
+        return {key: _without(item, keys) for key, item in value.items() if key not in keys}
+    if isinstance(value, list):
+        return [_without(item, keys) for item in value]
+    return value
+
+
+def _old_text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise NotAReport(f"{path} is not text ({error}); nothing was written") from error
+
+
+def _appended(
+    formatter: OutputFormatter,
+    path: Path,
+    old: str,
+    new: tuple[list[Failure], list[Passed] | None, dict[str, Any]],
+) -> Iterator[str]:
+    failures, passed, about = new
+    try:
+        return iter(list(formatter.append(old, failures, passed, about)))
+    except NotAReport as error:
+        raise NotAReport(
+            f"cannot append to {path}: {error}. Nothing was written; "
+            "choose another path, or append=False to replace the file"
+        ) from error
+
+
+def _replace(path: Path, chunks: Callable[[], Iterator[str]]) -> None:
+    """Write to a temporary file beside ``path``, then put it in its place in one step."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "the report needs a file, and this is a folder", str(path)
+        )
+    target = Path(os.path.realpath(path))  # a link stays a link
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
+    )
+    try:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.writelines(chunks())
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, else what the user's umask gives."""
+    with suppress(OSError):
+        return target.stat().st_mode & 0o777
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    """Linux tells it; elsewhere the only way to read it is to set it for a moment."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _with_retries(write: Callable[[], None]) -> None:
+    delay = FIRST_DELAY
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            write()
+        except OSError as error:
+            if error.errno not in TRANSIENT or attempt == ATTEMPTS:
+                raise
+        else:
+            return
+        time.sleep(delay)
+        delay *= 2
+
+
+def _lock_of(path: Path) -> Any:
+    """One lock for each file, so that two threads cannot append to the same old text."""
+    key = os.path.realpath(path)
+    with _path_locks_lock:
+        return _path_locks.setdefault(key, threading.Lock())

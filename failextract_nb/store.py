@@ -1,0 +1,168 @@
+"""What every ``FailureExtractor`` shares: the records, the counts and the one lock."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from failextract_nb.failure import Failure, Passed
+from failextract_nb.kept import Kept, size_of
+
+MEGABYTE = 1024 * 1024
+MANY_FAILURES = 1_000  # a session with more gets one warning
+REMEMBERED_TIMES = 1_000  # durations kept for the figures of the last minute
+LAST_MINUTE = 60.0  # seconds
+REMEMBERED_PROBLEMS = 20
+SHARED_KEYS = frozenset({"extracted_code", "cell_source", "test_source"})  # not a record's own
+
+Listener = Callable[[Failure], None]
+
+
+class Store:
+    """What all instances of ``FailureExtractor`` share.  The lock covers changes, nothing else."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.failures: Kept[Failure] = Kept(self.lock)
+        self.passed: Kept[Passed] = Kept(self.lock)
+        self.max_failures: int | None = None
+        self.max_passed: int | None = None
+        self.max_memory: int | None = None  # bytes
+        self.many = MANY_FAILURES
+        self.by_type: Counter[str] = Counter()
+        self.by_origin: Counter[str] = Counter()
+        self.interrupted = 0
+        # What went wrong inside, newest last.
+        self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
+        self.warned: set[str] = set()
+        self.listeners: tuple[Listener, ...] = ()
+        self.times: dict[str, deque[tuple[float, float]]] = {
+            "capture": deque(maxlen=REMEMBERED_TIMES),
+            "save": deque(maxlen=REMEMBERED_TIMES),
+        }
+        self._passes = itertools.count()
+        self._passes_before = 0
+        self.count_pass: Callable[[], int] = self._passes.__next__  # atomic, without a lock
+
+    @property
+    def pass_count(self) -> int:
+        # A count tells its value only in its repr: "count(5)".
+        return int(repr(self._passes)[6:-1]) - self._passes_before
+
+    def add(self, record: Failure, size: int) -> None:
+        with self.lock:
+            if self.failures.get(record["id"]) is not None:
+                self._replace(record, size)
+                return
+            self.failures.append(record, size)
+            self.by_type[record["exception_type"]] += 1
+            self.by_origin[record["origin"]] += 1
+            crossed = self.trim()
+        self.warn(crossed)
+
+    def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
+        with self.lock:
+            old = self.failures.get(failure_id)
+            if old is None:
+                return False
+            new: Failure = {**old, **changes}  # type: ignore[typeddict-item]
+            self._replace(new, size_of(new, SHARED_KEYS))
+            return True
+
+    def _replace(self, record: Failure, size: int) -> None:
+        old = self.failures.get(record["id"])
+        assert old is not None  # noqa: S101  # both callers have looked, under the lock
+        self._uncount(old)
+        self.by_type[record["exception_type"]] += 1
+        self.by_origin[record["origin"]] += 1
+        self.failures.replace(record, size)
+
+    def add_passed(self, record: Passed, size: int) -> None:
+        with self.lock:
+            self.passed.append(record, size)
+            if self.max_passed is not None and len(self.passed) > self.max_passed:
+                self.passed.drop_oldest()
+            crossed = self.trim()
+        self.count_pass()
+        self.warn(crossed)
+
+    def trim(self) -> list[str]:
+        """Drop the oldest until every limit holds; return the warnings that are due."""
+        crossed = []
+        failures, limit = self.failures, self.max_failures
+        while limit is not None and len(failures) > limit:
+            self._uncount(failures.drop_oldest())
+        while self.max_memory is not None and self.bytes > self.max_memory:
+            crossed.append("memory")
+            if len(self.passed):
+                self.passed.drop_oldest()
+            elif len(failures) > 1:
+                self._uncount(failures.drop_oldest())
+            else:
+                break
+        if len(failures) + failures.dropped >= self.many:
+            crossed.append("many")
+        return crossed
+
+    @property
+    def bytes(self) -> int:
+        return self.failures.bytes + self.passed.bytes
+
+    def _uncount(self, record: Failure) -> None:
+        for counter, key in ((self.by_type, "exception_type"), (self.by_origin, "origin")):
+            name = record[key]  # type: ignore[literal-required]
+            counter[name] -= 1
+            if not counter[name]:
+                del counter[name]
+
+    def warn(self, crossed: Iterable[str]) -> None:
+        """Each warning once, until ``clear``; after the lock, as a warning filter is user code."""
+        for kind in crossed:
+            if kind in self.warned:
+                continue
+            self.warned.add(kind)
+            warnings.warn(self._warning(kind), ResourceWarning, stacklevel=4)
+
+    def _warning(self, kind: str) -> str:
+        if kind == "many":
+            return (
+                f"failextract_nb has seen {self.many} failures; set_memory_limits(max_failures=…) "
+                "keeps the newest only, export and clear() start afresh"
+            )
+        limit = (self.max_memory or 0) / MEGABYTE
+        return (
+            f"failextract_nb has reached its memory limit of {limit:g} MB and drops the oldest "
+            "records; get_statistics()['dropped_failures'] counts them"
+        )
+
+    def clear(self) -> None:
+        with self.lock:
+            self.failures.clear()
+            self.passed.clear()
+            self.by_type.clear()
+            self.by_origin.clear()
+            self.warned.clear()
+            self.problems.clear()
+            self.interrupted = 0
+            self._passes_before += self.pass_count
+
+    def note_time(self, what: str, seconds: float) -> None:
+        self.times[what].append((time.monotonic(), seconds))
+
+    def recent_times(self, what: str) -> dict[str, float]:
+        """Mean, minimum, maximum (seconds) and count of the last minute; count 0 if none."""
+        since = time.monotonic() - LAST_MINUTE
+        recent = [seconds for moment, seconds in self.times[what].copy() if moment > since]
+        if not recent:
+            return {"count": 0, "mean": 0.0, "minimum": 0.0, "maximum": 0.0}
+        return {
+            "count": len(recent),
+            "mean": sum(recent) / len(recent),
+            "minimum": min(recent),
+            "maximum": max(recent),
+        }
