@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from failextract_nb.decorator import capture_failures as capture_failures
+    from failextract_nb.block import capture_failures as capture_failures
     from failextract_nb.decorator import extract_on_failure as extract_on_failure
     from failextract_nb.extractor import FailureExtractor as FailureExtractor
     from failextract_nb.failure import Failure as Failure
@@ -37,7 +37,7 @@ _HOMES = {
     "OutputFormatter": "formats",
     "XMLFormatter": "formats.xml",
     "YAMLFormatter": "formats.yaml",
-    "capture_failures": "decorator",
+    "capture_failures": "block",
     "extract_on_failure": "decorator",
 }
 

@@ -266,9 +266,8 @@ def _data(value: Any, name: str) -> str:
     shape = getattr(value, "shape", None)
     if type(shape) is tuple or type_name(type(shape)) == "Size":  # torch's own tuple
         parts.append(" × ".join(str(n) for n in shape) or "scalar")
-    sizes: Any = getattr(value, "sizes", None) if shape is None else None
-    if sizes is not None:
-        parts.append(", ".join(f"{key}: {sizes[key]}" for key in islice(sizes, MAX_ITEMS)))
+    if shape is None and (sizes := getattr(value, "sizes", None)) is not None:
+        parts.append(_sizes(sizes))
     if (columns := getattr(value, "columns", None)) is not None:
         parts.append(_columns(columns))
     if (dtype := getattr(value, "dtype", None)) is not None:
@@ -285,3 +284,7 @@ def _columns(columns: Any) -> str:
     first = [clip(str(column), 40) for column in columns[:MAX_ITEMS]]
     more = f", … {length - MAX_ITEMS} more" if length > MAX_ITEMS else ""
     return f"columns: {', '.join(first)}{more}" if first else ""
+
+
+def _sizes(sizes: Any) -> str:
+    return ", ".join(f"{key}: {sizes[key]}" for key in islice(sizes, MAX_ITEMS))

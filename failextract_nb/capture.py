@@ -7,39 +7,16 @@ because of us.  It does not raise; what goes wrong on the way is said in the rec
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from time import perf_counter
-from traceback import format_exception_only
-from types import (
-    BuiltinFunctionType,
-    CodeType,
-    FrameType,
-    FunctionType,
-    MethodType,
-    ModuleType,
-    TracebackType,
-)
 from typing import Any, cast
 
-from failextract_nb import failure, positions
-from failextract_nb._redact import redact
-from failextract_nb._safe import MAX_MESSAGE, clean, clip, message_of, text_of, type_name
-from failextract_nb.failure import Failure, Raised
-
-MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept
-MAX_LOCALS = 50  # of one frame
-MAX_CAUSES = 10
-MAX_MEMBERS = 25  # of one exception group
-MAX_NESTING = 5  # of groups in groups and causes of members
-MAX_NOTES = 20
+from failextract_nb import failure
+from failextract_nb._safe import message_of, text_of, type_name
+from failextract_nb.failure import Failure
+from failextract_nb.raised import MAX_FRAMES, Walk
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
-# Not worth a line among the variables of a cell.
-_MODULE_LEVEL = (ModuleType, FunctionType, BuiltinFunctionType, MethodType, type)
-_SHELL = ("IPython.", "ipykernel.")  # exit, quit, get_ipython: the session's own
 
 
 @dataclass
@@ -96,7 +73,7 @@ def failure_from(
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
     depth = max(1, options.max_depth if max_depth is None else max_depth)
-    walk = _Walk(with_locals, depth)
+    walk = Walk(with_locals, depth)
     try:
         raised, text, place = walk.raised(error, 0)
     except Exception as inner:  # noqa: BLE001  # the promise: capture never raises
@@ -135,227 +112,3 @@ def mark_of(error: BaseException) -> Failure | None:
     except AttributeError:
         return None
     return cast("Failure", found) if type(found) is dict and "id" in found else None
-
-
-_Entry = tuple[FrameType, positions.Position]
-_Described = tuple[Raised, str, "failure.Frame | None"]
-
-
-class _Walk:
-    """One capture: what it may keep, and which exceptions it has met."""
-
-    def __init__(self, include_locals: bool, max_depth: int) -> None:
-        self.include_locals = include_locals
-        self.max_depth = max_depth
-        self.seen: set[int] = set()
-        self.module = ""
-
-    def raised(self, error: BaseException, level: int, follow: bool = True) -> _Described:
-        """``error`` as data, its traceback as text, and the innermost frame of the user's.
-
-        ``level`` counts groups in groups and causes of members; ``follow`` asks for the causes.
-        """
-        self.seen.add(id(error))
-        message = message_of(error)
-        out = Raised(exception_type=type_name(type(error)), exception_message=message)
-        module = str(type(error).__dict__.get("__module__", ""))
-        if module not in ("builtins", "__main__", ""):
-            out["exception_module"] = module
-        entries, omitted = _entries(error.__traceback__, self.max_depth)
-        pieces = self._frames(entries, omitted, out)
-        users = _users_entry(entries)
-        if users is not None and level == 0:
-            self.module = str(users[0].f_globals.get("__name__") or "")
-        place = users[1].frame if users else None
-        if isinstance(error, SyntaxError):
-            last, place = _syntax_error(error, place, out)
-        else:
-            last = _last_line(error, out)
-        if notes := _notes(error):
-            out["notes"] = notes
-            last += "".join(f"{note}\n" for note in notes)
-        before = self._causes(error, out, level) if follow else ""
-        members = self._members(error, out, level)
-        head = "Traceback (most recent call last):\n" if pieces else ""
-        return out, f"{before}{head}{''.join(pieces)}{last}{members}", place
-
-    def _frames(self, entries: list[_Entry], omitted: int, out: Raised) -> list[str]:
-        pieces = [position.text for _, position in entries]
-        if omitted:
-            out["frames_omitted"] = omitted
-            pieces.insert(_head(self.max_depth), f"  … {omitted} more frames …\n")
-        out["extracted_code"] = [position.frame for _, position in entries]
-        if self.include_locals and entries:
-            out["locals"] = [
-                _locals_of(frame) if position.users else None for frame, position in entries
-            ]
-        return pieces
-
-    def _causes(self, error: BaseException, out: Raised, level: int) -> str:
-        """Put the chain of causes, nearest first, into ``out``; return their text."""
-        if level >= MAX_NESTING:
-            return ""
-        chain = list(islice(_chain(error, self.seen), MAX_CAUSES))
-        self.seen.update(id(cause) for cause, _ in chain)
-        text = ""
-        for cause, relation in chain:
-            part, part_text, _ = self.raised(cause, level + 1, follow=False)
-            part["relation"] = relation
-            out.setdefault("causes", []).append(part)
-            text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
-        return text
-
-    def _members(self, error: BaseException, out: Raised, level: int) -> str:
-        if not isinstance(error, BaseExceptionGroup) or level >= MAX_NESTING:
-            return ""
-        members = BaseExceptionGroup.exceptions.__get__(error)
-        parts = [self.raised(member, level + 1) for member in members[:MAX_MEMBERS]]
-        out["exceptions"] = [part for part, _, _ in parts]
-        text = ""
-        for number, (_, part_text, _) in enumerate(parts, 1):
-            body = "".join(f"  │ {line}\n" for line in part_text.splitlines())
-            text += f"  ├─ {number} of {len(members)}\n{body}"
-        if len(members) > MAX_MEMBERS:
-            out["exceptions_omitted"] = len(members) - MAX_MEMBERS
-            text += f"  └─ … {len(members) - MAX_MEMBERS} more\n"
-        return text
-
-
-_LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}
-
-
-def _last_line(error: BaseException, out: Raised) -> str:
-    name = type(error).__qualname__
-    if "exception_module" in out:
-        name = f"{out['exception_module']}.{name}"
-    message = out["exception_message"]
-    return f"{name}: {message}\n" if message else f"{name}\n"
-
-
-def _head(limit: int) -> int:
-    return max(1, limit // 3)
-
-
-def _entries(traceback: TracebackType | None, limit: int) -> tuple[list[_Entry], int]:
-    """The frames to keep, outermost first, and how many were left out of their middle."""
-    head: list[_Entry] = []
-    tail: deque[_Entry] = deque(maxlen=max(0, limit - _head(limit)))
-    total = 0
-    for entry in _shown(traceback):
-        total += 1
-        if len(head) < _head(limit):
-            head.append(entry)
-        else:
-            tail.append(entry)
-    head.extend(tail)
-    return head, total - len(head)
-
-
-def _shown(traceback: TracebackType | None) -> Iterator[_Entry]:
-    """The frames worth showing: not what runs the cell, and none that asks to be hidden."""
-    wrapping = True  # until the first frame that is not the notebook's own machinery
-    while traceback is not None:
-        frame = traceback.tb_frame
-        position = positions.position_of(frame.f_code, traceback.tb_lasti, traceback.tb_lineno)
-        wrapping = wrapping and (position.machinery or position.hidden)
-        if not wrapping and not position.hidden:
-            yield frame, position
-        traceback = traceback.tb_next
-
-
-def _users_entry(entries: list[_Entry]) -> _Entry | None:
-    """The innermost frame of the user's own code, else the innermost of all."""
-    for entry in reversed(entries):
-        if entry[1].users:
-            return entry
-    return entries[-1] if entries else None
-
-
-def _locals_of(frame: FrameType) -> dict[str, str] | None:
-    code = frame.f_code
-    if frame.f_locals is frame.f_globals or code.co_name == "<module>":
-        names: Iterator[tuple[str, Any]] = _used_globals(code, frame.f_globals)
-    else:
-        names = _own_locals(frame)
-    found = {
-        name: text_of(value, name)
-        for name, value in islice(names, MAX_LOCALS)
-        if not name.startswith("__")
-    }
-    return found or None
-
-
-def _own_locals(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    """A function's variables, without what it imported and what compilers and pytest add."""
-    for name, value in frame.f_locals.items():
-        if name[:1] not in ".@" and type(value) is not ModuleType:
-            yield name, value
-
-
-def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Of a whole notebook's variables, those that this cell names."""
-    for name in code.co_names:
-        if name not in namespace:
-            continue
-        kind = type(namespace[name])
-        if not issubclass(kind, _MODULE_LEVEL) and not kind.__module__.startswith(_SHELL):
-            yield name, namespace[name]
-
-
-def _chain(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, str]]:
-    """What led to ``error``, nearest first, as Python would print it; cycles end the chain."""
-    seen = set(seen)
-    while True:
-        if error.__cause__ is not None:
-            error, relation = error.__cause__, "cause"
-        elif error.__context__ is not None and not error.__suppress_context__:
-            error, relation = error.__context__, "context"
-        else:
-            return
-        if id(error) in seen:
-            return
-        seen.add(id(error))
-        yield error, relation
-
-
-def _notes(error: BaseException) -> list[str]:
-    notes = getattr(error, "__notes__", None)
-    if not isinstance(notes, (list, tuple)):
-        return []
-    return [
-        clean(clip(redact(note), MAX_MESSAGE)) if type(note) is str else text_of(note)
-        for note in notes[:MAX_NOTES]
-    ]
-
-
-def _syntax_error(
-    error: SyntaxError, place: failure.Frame | None, out: Raised
-) -> tuple[str, failure.Frame | None]:
-    """The last lines of a SyntaxError's traceback, and its place.
-
-    A cell that does not compile has no frame of its own: the place that the exception speaks of
-    becomes one.  Where the user's code was running (``import``, ``ast.parse``) its frame stands.
-    """
-    text = "".join(format_exception_only(type(error), error))
-    file, line = error.filename, error.lineno
-    if not isinstance(file, str) or not isinstance(line, int):
-        return clean(redact(text)), place
-    cell = positions.cell_of(file, None)
-    if cell is not None:
-        text = text.replace(
-            f'File "{file}", line {line}', f"{cell.label}, line {line + cell.offset}"
-        )
-        line += cell.offset
-    if place is None:
-        place = failure.Frame(
-            file=cell.label if cell else clean(file), function="<module>", line=line
-        )
-        if isinstance(error.offset, int) and error.offset > 0:
-            place["column"] = error.offset - 1
-        if isinstance(error.text, str):
-            place["code"] = clean(redact(clip(error.text.rstrip("\n"), positions.MAX_LINE)))
-            place["code_start"] = line
-        out["extracted_code"].append(place)
-        if "locals" in out:
-            out["locals"].append(None)
-    return clean(redact(text)), place

@@ -1,40 +1,24 @@
-"""Reports: what goes in, in which format, and onto the disk without ever losing what was there."""
+"""Reports: what goes in, in which format, and where to."""
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
-from failextract_nb import failure, formats
+from failextract_nb import failure, files, formats
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.formats import NotAReport, OutputFormatter
 
-ATTEMPTS = 3
-FIRST_DELAY = 1.0  # seconds before the second attempt; doubled for the third
-TRANSIENT = frozenset(
-    getattr(errno, name)
-    for name in ("EAGAIN", "EINTR", "EBUSY", "EIO", "ETIMEDOUT", "ESTALE", "EMFILE", "ENFILE")
-    if hasattr(errno, name)
-)
 STDOUT = "-"
 
 # Named in a report's metadata when the session has imported them.
 _VERSIONS_OF = ("IPython", "ipykernel", "numpy", "pandas", "dask", "torch", "polars", "pytest")
-
-_path_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
-_path_locks_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -126,8 +110,7 @@ def save(
             return _appended(formatter, path, old, (chosen, chosen_passed, about))
         return iter(formatter.iter_format(chosen, chosen_passed, about))
 
-    with _lock_of(path):
-        _with_retries(lambda: _replace(path, chunks))
+    files.write(path, chunks)
     return path
 
 
@@ -241,66 +224,3 @@ def _appended(
             f"cannot append to {path}: {error}. Nothing was written; "
             "choose another path, or append=False to replace the file"
         ) from error
-
-
-def _replace(path: Path, chunks: Callable[[], Iterator[str]]) -> None:
-    """Write to a temporary file beside ``path``, then put it in its place in one step."""
-    if path.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, "the report needs a file, and this is a folder", str(path)
-        )
-    target = Path(os.path.realpath(path))  # a link stays a link
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
-    )
-    try:
-        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.writelines(chunks())
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode(target: Path) -> int:
-    """The permissions of the file that is replaced, else what the user's umask gives."""
-    with suppress(OSError):
-        return target.stat().st_mode & 0o777
-    return 0o666 & ~_umask()
-
-
-def _umask() -> int:
-    """Linux tells it; elsewhere the only way to read it is to set it for a moment."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
-
-
-def _with_retries(write: Callable[[], None]) -> None:
-    delay = FIRST_DELAY
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            write()
-        except OSError as error:
-            if error.errno not in TRANSIENT or attempt == ATTEMPTS:
-                raise
-        else:
-            return
-        time.sleep(delay)
-        delay *= 2
-
-
-def _lock_of(path: Path) -> Any:
-    """One lock for each file, so that two threads cannot append to the same old text."""
-    key = os.path.realpath(path)
-    with _path_locks_lock:
-        return _path_locks.setdefault(key, threading.Lock())

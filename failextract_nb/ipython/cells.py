@@ -15,6 +15,7 @@ from typing import NamedTuple
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
+from failextract_nb.output import config_for
 from failextract_nb.report import OutputConfig
 
 MAGIC = "%%failextract"
@@ -51,7 +52,7 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line, posix=os.name != "nt")
     except ValueError as error:
-        raise UsageError(f"{line.strip()!r}: {error}") from error
+        raise UsageError(f"{line.strip()!r}: {error}") from None
 
 
 def help_text() -> str:
@@ -63,9 +64,9 @@ def parse(line: str) -> CellOptions:
     """The options on a ``%%failextract`` line; UsageError that says what is wrong."""
     try:
         found: Namespace = _parser().parse_args(split(line))
-        config = _config(found)
+        config = config_for(found.output, found.format)
     except (UsageError, ValueError, TypeError) as error:
-        raise UsageError(f"{MAGIC}: {error}; %failextract help lists the options") from error
+        raise UsageError(f"{MAGIC}: {error}; %failextract help lists the options") from None
     return CellOptions(
         name=found.name,
         go_on=found.go_on,
@@ -73,15 +74,6 @@ def parse(line: str) -> CellOptions:
         include_locals=False if found.no_locals else None,
         tags=tuple(found.tag),
     )
-
-
-def _config(found: Namespace) -> OutputConfig | None:
-    if found.output is None:
-        if found.format is not None:
-            raise ValueError("--format says how to write a file; name it with --output FILE")
-        return None
-    path = str(OutputConfig(found.output, format=found.format).path)
-    return OutputConfig(path, format=found.format, where=lambda one: one.get("output") == path)
 
 
 def options_of(raw_cell: str) -> CellOptions:

@@ -11,6 +11,7 @@ from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import UNKNOWN
 from failextract_nb.ipython.cells import CellOptions, body_offset_of, offset_of, options_of
 from failextract_nb.ipython.settings import FailExtract
+from failextract_nb.output import name_of, write
 from failextract_nb.positions import Cell
 from failextract_nb.remember import note_problem, remember
 
@@ -63,8 +64,8 @@ class Hooks:
                 include_locals=options.include_locals,
                 details=self._details(result, options),
             )
-            if failure_id is not None and options.config is not None:
-                self._write(options)
+            if failure_id is not None and (path := write(options.config)) is not None:
+                print(f"failextract: written to {path}")  # noqa: T201  # the user asked for it
         if options.go_on and not isinstance(error, KeyboardInterrupt):
             result.error_in_exec = result.error_before_exec = None
 
@@ -77,18 +78,9 @@ class Hooks:
             "notebook": notebook_path(self._ip),
             "duration": perf_counter() - self._started,
             "tags": list(options.tags),
-            "output": str(options.config.path) if options.config else None,
+            "output": name_of(options.config),
         }
         return {key: value for key, value in details.items() if value}
-
-    def _write(self, options: CellOptions) -> None:
-        assert options.config is not None  # noqa: S101  # the caller has looked
-        try:
-            path = FailureExtractor().save_report(options.config)
-        except Exception as problem:  # noqa: BLE001  # a user's override or format
-            note_problem(f"the report {options.config.path} was not written", problem)
-        else:
-            print(f"failextract: written to {path}")  # noqa: T201  # the user asked for it
 
     def cell_of(self, file: str, code: CodeType | None) -> Cell | None:
         """The cell that ``file`` stands for, for ``positions``."""

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from failextract_nb import formats
-from failextract_nb.decorator import capture_failures
+from failextract_nb.block import capture_failures
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import where
 from failextract_nb.ipython import cells

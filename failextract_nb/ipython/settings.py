@@ -9,6 +9,7 @@ from traitlets.config import Configurable
 
 from failextract_nb import capture
 from failextract_nb.extractor import FailureExtractor
+from failextract_nb.raised import MAX_FRAMES
 
 _LIMITS = ("max_failures", "max_passed", "max_memory_mb")
 _OPTIONS = ("include_locals", "max_depth", "record_interrupts")
@@ -22,7 +23,7 @@ class FailExtract(Configurable):
         config=True
     )
     max_depth = Int(
-        capture.MAX_FRAMES, min=1, help="Frames kept of one exception; the middle goes first."
+        MAX_FRAMES, min=1, help="Frames kept of one exception; the middle goes first."
     ).tag(config=True)
     record_interrupts = Bool(False, help="Record KeyboardInterrupt as a failure, too.").tag(
         config=True

@@ -1,0 +1,98 @@
+"""Files written whole or not at all: what was there is never lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+ATTEMPTS = 3
+FIRST_DELAY = 1.0  # seconds before the second attempt; doubled for the third
+TRANSIENT = frozenset(
+    getattr(errno, name)
+    for name in ("EAGAIN", "EINTR", "EBUSY", "EIO", "ETIMEDOUT", "ESTALE", "EMFILE", "ENFILE")
+    if hasattr(errno, name)
+)
+
+_path_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_path_locks_lock = threading.Lock()
+
+
+def write(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
+    """Make ``path`` hold the text that ``chunks()`` gives; missing folders are made.
+
+    ``chunks`` is called once for each attempt, and alone for its file: it may read the old text.
+    Transient errors of the file system are tried again.  Raises OSError; then the old file stands.
+    """
+    with _lock_of(path):
+        _with_retries(lambda: _replace(path, chunks))
+
+
+def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
+    """Write to a temporary file beside ``path``, then put it in its place in one step."""
+    if path.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "the report needs a file, and this is a folder", str(path)
+        )
+    target = Path(os.path.realpath(path))  # a link stays a link
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
+    )
+    try:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.writelines(chunks())
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, else what the user's umask gives."""
+    with suppress(OSError):
+        return target.stat().st_mode & 0o777
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    """Linux tells it; elsewhere the only way to read it is to set it for a moment."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _with_retries(write: Callable[[], None]) -> None:
+    delay = FIRST_DELAY
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            write()
+        except OSError as error:
+            if error.errno not in TRANSIENT or attempt == ATTEMPTS:
+                raise
+        else:
+            return
+        time.sleep(delay)
+        delay *= 2
+
+
+def _lock_of(path: Path) -> Any:
+    """One lock for each file, so that two threads cannot append to the same old text."""
+    key = os.path.realpath(path)
+    with _path_locks_lock:
+        return _path_locks.setdefault(key, threading.Lock())

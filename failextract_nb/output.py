@@ -1,0 +1,46 @@
+"""The report that a door was asked to write: all failures of the session that go to one file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from failextract_nb.extractor import FailureExtractor
+from failextract_nb.remember import note_problem
+from failextract_nb.report import OutputConfig
+
+
+def config_for(output: Any, format: str | None = None, append: bool = False) -> OutputConfig | None:
+    """The config of a door's ``output`` (a path or an OutputConfig), None where there is none.
+
+    It takes the failures whose ``output`` is that file, so that two doors may share one.
+    """
+    if output is None:
+        if format is not None or append:
+            raise ValueError("format and append say how to write a file; name it with output")
+        return None
+    if not isinstance(output, OutputConfig):
+        output = OutputConfig(output, format=format, append=append)
+    where, path = output.where, name_of(output)
+    config: OutputConfig = replace(
+        output, where=lambda one: one.get("output") == path and (where is None or where(one))
+    )
+    return config
+
+
+def name_of(config: OutputConfig | None) -> str:
+    """What a failure has under ``output``, "" for none."""
+    return os.fspath(config.path) if config is not None and config.path is not None else ""
+
+
+def write(config: OutputConfig | None) -> Path | None:
+    """Write the report; what goes wrong is a warning, because the user's exception comes first."""
+    if config is None:
+        return None
+    try:
+        return FailureExtractor().save_report(config)
+    except Exception as problem:  # noqa: BLE001  # an override or a format may raise anything
+        note_problem(f"the report {config.path} was not written", problem)
+        return None

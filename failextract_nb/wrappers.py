@@ -1,0 +1,97 @@
+"""The functions that stand around a decorated one, one for each kind that Python has.
+
+On success each pays a ``try`` and one call.  Tracebacks do not show them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+Failed = Callable[[BaseException, tuple[Any, ...], dict[str, Any]], None]
+Passed = Callable[[], Any]
+
+
+def _plain(function: Any, failed: Failed, passed: Passed) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            failed(error, args, kwargs)
+            raise
+        passed()
+        return result
+
+    return wrapper
+
+
+def _coroutine(function: Any, failed: Failed, passed: Passed) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            failed(error, args, kwargs)
+            raise
+        passed()
+        return result
+
+    return wrapper
+
+
+def _generator(function: Any, failed: Failed, passed: Passed) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            result = yield from function(*args, **kwargs)
+        except BaseException as error:
+            failed(error, args, kwargs)
+            raise
+        passed()
+        return result
+
+    return wrapper
+
+
+def _async_generator(function: Any, failed: Failed, passed: Passed) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            inner = function(*args, **kwargs)
+            step = inner.__anext__()
+            while True:
+                try:
+                    item = await step
+                except StopAsyncIteration:
+                    break
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await inner.aclose()
+                    raise
+                except BaseException as thrown:  # noqa: BLE001  # athrow: it is the inner one's
+                    step = inner.athrow(thrown)
+                else:
+                    step = inner.asend(sent)
+        except BaseException as error:
+            failed(error, args, kwargs)
+            raise
+        passed()
+
+    return wrapper
+
+
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
+    (inspect.isasyncgenfunction, _async_generator),
+    (inspect.iscoroutinefunction, _coroutine),
+    (inspect.isgeneratorfunction, _generator),
+    (callable, _plain),
+)
+
+
+def wrap(function: Any, failed: Failed, passed: Passed) -> Any:
+    """A function of the same kind as ``function`` that tells how each call of it ended."""
+    make = next(make for fits, make in _KINDS if fits(function))
+    return make(function, failed, passed)
