@@ -263,7 +263,7 @@ def _dataclass(value: Any, name: str, depth: int) -> str:
 def _data(value: Any, name: str) -> str:
     """An array, frame or tensor: its type, shape, dtype and columns, never its content."""
     parts = []
-    shape = getattr(value, "shape", None)
+    shape: Any = getattr(value, "shape", None)
     if type(shape) is tuple or type_name(type(shape)) == "Size":  # torch's own tuple
         parts.append(" × ".join(str(n) for n in shape) or "scalar")
     if shape is None and (sizes := getattr(value, "sizes", None)) is not None:

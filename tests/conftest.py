@@ -1,0 +1,82 @@
+"""What all tests share: a clean store, real kernels, and the doors that behave alike."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import failextract_nb
+from failextract_nb import FailureExtractor, capture, formats
+from failextract_nb.extractor import _OneActive
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def clean_store(monkeypatch, tmp_path):
+    """Every test starts with no failures, no limits, the base extractor, and its own folder."""
+    _OneActive.active = None
+    extractor = FailureExtractor()
+    extractor.clear()
+    extractor.set_memory_limits()
+    for times in extractor._store.times.values():
+        times.clear()
+    monkeypatch.setattr(formats, "_registered", {})
+    monkeypatch.setattr(capture, "options", capture.Options())
+    monkeypatch.chdir(tmp_path)
+    yield
+    for listener in extractor._store.listeners:
+        owner = getattr(listener, "__self__", None)
+        with suppress(AttributeError):
+            owner.stop()
+    extractor._store.listeners = ()
+
+
+@pytest.fixture
+def extractor():
+    return FailureExtractor()
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Run code in a fresh interpreter; returns what it printed, fails with its traceback."""
+
+    def run(code: str, *args: str, check: bool = True, **env: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [sys.executable, *args, "-c", textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stderr
+        return done
+
+    return run
+
+
+def fail(function, *args, **kwargs) -> BaseException:
+    """Call a function that must raise; returns what it raised."""
+    try:
+        function(*args, **kwargs)
+    except BaseException as error:
+        return error
+    raise AssertionError(f"{function} did not raise")
+
+
+def example(**more) -> dict:
+    """A failure as a user might write it by hand."""
+    return {"test_name": "test_x", "exception_type": "ValueError", "exception_message": "no", **more}
+
+
+assert Path(failextract_nb.__file__).parent.parent == ROOT, "the tests must run on this checkout"
