@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 from time import perf_counter
 from types import CodeType
@@ -16,6 +17,8 @@ from failextract_nb.positions import Cell
 from failextract_nb.remember import note_problem, remember
 
 MAX_OFFSETS = 10_000  # cells remembered that do not start with their own line 1
+MAX_DECORATORS = 5  # lines between where a function starts and its "def"
+_DEFINED_BY = {"<lambda>": "lambda", "<listcomp>": "for", "<genexpr>": "for"}
 # What IPython compiles the body of a cell magic as.
 _BODY_FILES = frozenset({"<timed exec>", "<timed eval>"})
 
@@ -28,6 +31,7 @@ class Hooks:
         self._settings = settings
         self._started = 0.0
         self._offsets: dict[str, int] = {}
+        self._guesses: dict[int, str] = {}
         self._cell: Any = None  # the ExecutionInfo of the cell that runs or has just failed
         self._count: int | None = None
 
@@ -39,11 +43,18 @@ class Hooks:
         if raw[:1] in ("%", "\n", " ", "\t", "\r") and (offset := offset_of(raw)):
             if len(self._offsets) >= MAX_OFFSETS:
                 self._offsets.clear()
-            name = self._ip.compile.get_code_name(raw, info.transformed_cell or raw, 0)
-            self._offsets[name] = offset
+            self._guesses = self._file_names(info, raw)
+            self._offsets.update(dict.fromkeys(self._guesses.values(), offset))
 
     def post_run_cell(self, result: Any) -> None:
         """Record the failure of the cell that has just run, if it failed."""
+        if self._guesses:
+            for count, name in self._guesses.items():
+                if count != result.execution_count and name != self._guesses.get(
+                    result.execution_count
+                ):
+                    self._offsets.pop(name, None)
+            self._guesses = {}
         error = result.error_before_exec or result.error_in_exec
         if error is None:
             return
@@ -51,6 +62,22 @@ class Hooks:
             self._failed(result, error, options_of(result.info.raw_cell or ""))
         except Exception as problem:  # noqa: BLE001  # IPython must go on, whatever happens here
             note_problem("a failing cell was not recorded", problem)
+
+    def _file_names(self, info: Any, raw: str) -> dict[int, str]:
+        """By execution count, the names that IPython may compile the cell under.
+
+        Some versions have counted the cell already when this hook runs, some have not.
+        """
+        ip = self._ip
+        transformed = getattr(info, "transformed_cell", None)
+        if transformed is None:
+            try:
+                transformed = ip.transform_cell(raw)
+            except Exception:  # noqa: BLE001  # a user's transformer; the cell is about to fail
+                transformed = raw
+        counts = (ip.execution_count - 1, ip.execution_count)
+        names = {count: ip.compile.get_code_name(raw, transformed, count) for count in counts}
+        return {count: name for count, name in names.items() if name not in linecache.cache}
 
     def _failed(self, result: Any, error: BaseException, options: CellOptions) -> None:
         if isinstance(error, KeyboardInterrupt):
@@ -98,9 +125,9 @@ class Hooks:
         if not offset or not raw.lstrip().startswith("%%"):
             return None
         if code is not None and code.co_name != "<module>":
-            lines = raw.splitlines()
             first = offset + code.co_firstlineno - 1
-            if first >= len(lines) or code.co_name not in lines[first]:
+            word = _DEFINED_BY.get(code.co_name, f"def {code.co_name}")
+            if not any(word in line for line in raw.splitlines()[first : first + MAX_DECORATORS]):
                 return None
         return Cell(f"Cell In[{self._count}]", offset, raw)
 

@@ -1,0 +1,83 @@
+"""Executes notebooks as the tests compare them: in a real kernel, plain or with the extension."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbclient
+import nbformat
+
+EXTENSION = ["--ext=failextract_nb"]  # loaded from outside: the notebook stays as it is
+_TELL = """
+import json as _json
+from failextract_nb import FailureExtractor as _extractor
+print(_json.dumps(list(_extractor().failures)))
+"""
+
+
+@dataclass
+class Run:
+    """What one execution of a notebook gave."""
+
+    notebook: nbformat.NotebookNode
+    failed: list[tuple[int, str, str]] = field(default_factory=list)  # cell's count, type, message
+    captured: list[dict] = field(default_factory=list)
+
+    def summary(self) -> list[tuple[int, str, str]]:
+        return [
+            (one["execution_count"], one["exception_type"], one["exception_message"])
+            for one in self.captured
+        ]
+
+
+def execute(notebook: nbformat.NotebookNode | Path, folder: Path, extension: bool) -> Run:
+    """Run every cell, failing or not; ``failed`` is what the kernel's replies say."""
+    if isinstance(notebook, Path):
+        notebook = nbformat.read(notebook, as_version=4)
+    run = Run(notebook)
+
+    def note(cell, cell_index, execute_reply):
+        content = execute_reply["content"]
+        if content["status"] == "error":
+            run.failed.append((content["execution_count"], content["ename"], content["evalue"]))
+
+    client = nbclient.NotebookClient(
+        notebook,
+        allow_errors=True,
+        on_cell_executed=note,
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=EXTENSION if extension else [],
+        timeout=120,
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        if extension:
+            tell = nbformat.v4.new_code_cell(_TELL)
+            notebook.cells.append(tell)
+            client.execute_cell(tell, len(notebook.cells) - 1)
+            notebook.cells.pop()
+            text = "".join(out["text"] for out in tell.outputs if out["output_type"] == "stream")
+            run.captured = json.loads(text)
+    return run
+
+
+def notebook(*sources: str) -> nbformat.NotebookNode:
+    """A notebook of these code cells."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def output(cell: nbformat.NotebookNode) -> str:
+    """All that a cell shows as text."""
+    parts = []
+    for out in cell.outputs:
+        if out["output_type"] == "stream":
+            parts.append(out["text"])
+        elif out["output_type"] == "error":
+            parts.append(f"{out['ename']}: {out['evalue']}")
+        else:
+            parts.append(out["data"].get("text/html") or out["data"].get("text/plain", ""))
+    return "".join(parts)

@@ -1,0 +1,208 @@
+"""The extension in real kernels and in the real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import nbclient
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+from runs import execute, notebook, output
+
+SUMMARY = """
+from failextract_nb import FailureExtractor
+for one in FailureExtractor().failures:
+    print(one["test_name"], one["exception_type"], one["test_file"], one["line_number"])
+"""
+
+
+def test_run_all_goes_on_after_continue(tmp_path):
+    """nbclient stops at a failing cell, but not at one that says --continue."""
+    book = notebook(
+        "%load_ext failextract_nb",
+        "%%failextract --continue --name first\n1 / 0",
+        "%%failextract --continue\n1 +* 2",
+        "%%failextract\nimport asyncio\nawait asyncio.sleep(0)\n'awaited'",
+        "_",
+        "Out[4]",
+        SUMMARY,
+    )
+    nbclient.NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    texts = [output(cell) for cell in book.cells]
+    assert "ZeroDivisionError" in texts[1]
+    assert "SyntaxError" in texts[2]
+    assert texts[3:6] == ["'awaited'"] * 3
+    assert texts[6].splitlines() == [
+        "first ZeroDivisionError Cell In[2] 2",
+        "In[3] SyntaxError Cell In[3] 2",
+    ]
+
+
+def test_lines_and_places_in_a_kernel(tmp_path):
+    """Cells are named by their number, never by ipykernel's temporary file."""
+    run = execute(
+        notebook(
+            "\n\ndef f(x):\n    return 1 / x",
+            "\n%%time\n\nf(0)",
+            "%%failextract --name stacked\n%%time\nx = 1\n[][x]",
+            "%%failextract\n\nawait f(0)",
+            "f(0)",
+            "f(0)",
+        ),
+        tmp_path,
+        extension=True,
+    )
+    places = [
+        [(frame["file"], frame["line"]) for frame in one["extracted_code"] if "library" not in frame]
+        for one in run.captured
+    ]
+    assert places == [
+        [("Cell In[2]", 2), ("Cell In[2]", 4), ("Cell In[1]", 4)],
+        [("Cell In[3]", 2), ("Cell In[3]", 4)],
+        [("Cell In[4]", 3), ("Cell In[1]", 4)],
+        [("Cell In[5]", 1), ("Cell In[1]", 4)],
+        [("Cell In[6]", 1), ("Cell In[1]", 4)],
+    ]
+    assert not any("ipykernel_" in one["exception_traceback"] for one in run.captured)
+
+
+def test_the_table_in_a_notebook(tmp_path):
+    """HTML, and export buttons that write the file and say where; nothing says what comes."""
+    run = execute(
+        notebook(
+            "%failextract",
+            "raise ValueError('<script>alert(1)</script> & more')",
+            "%failextract show",
+            "from failextract_nb import FailureExtractor\nFailureExtractor()",
+            "from failextract_nb import formats\nfrom failextract_nb.widget import export_buttons\n"
+            "box = export_buttons(FailureExtractor())\n"
+            "buttons = {b.description: b for b in box.children[0].children[1:]}\n"
+            "assert list(buttons) == formats.names()\n"
+            "for b in buttons.values():\n    b.click()\n    print(box.children[1].value)",
+            "FailureExtractor().to_frame()",
+            "import os\n"
+            "os.rename('failextract-report.json', 'x')\n"
+            "os.mkdir('failextract-report.json')\nbuttons['json'].click()\n"
+            "print(box.children[1].value)",
+        ),
+        tmp_path,
+        extension=True,
+    )
+    cells = run.notebook.cells
+    assert "No failures yet" in output(cells[0])
+    for cell in cells[2:4]:
+        table, buttons = cell.outputs
+        assert "&lt;script&gt;alert(1)" in table["data"]["text/html"]
+        assert "<script>" not in table["data"]["text/html"]
+        assert "application/vnd.jupyter.widget-view+json" in buttons["data"]
+        assert "%failextract export" in buttons["data"]["text/plain"]
+    said = output(cells[4]).splitlines()
+    for name, line in zip(sorted_formats(), said, strict=True):
+        path = line.removeprefix("1 failure written to ")
+        assert os.path.dirname(path) == str(tmp_path), name
+    assert "ValueError" in output(cells[5])
+    assert "Not written" in output(cells[6])
+    assert "IsADirectoryError" in output(cells[6])
+    report = json.loads((tmp_path / "x").read_text())
+    assert report["failures"][0]["exception_type"] == "ValueError"
+
+
+def sorted_formats() -> list[str]:
+    from failextract_nb import formats
+
+    return formats.names()
+
+
+def test_the_session_is_as_it_was_after_unloading(tmp_path):
+    """In a kernel, too: no record, no magic; and loading again goes on with what is there."""
+    run = execute(
+        notebook(
+            "%load_ext failextract_nb\n%reload_ext failextract_nb",
+            "1 / 0",
+            "%unload_ext failextract_nb",
+            "1 / 0",
+            "%failextract",
+            "%%failextract\n1",
+            "%load_ext failextract_nb",
+            "1 / 0",
+        ),
+        tmp_path,
+        extension=True,
+    )
+    assert [one["execution_count"] for one in run.captured] == [2, 8]
+    assert "not found" in output(run.notebook.cells[4])
+    assert "not found" in output(run.notebook.cells[5])
+
+
+def test_the_cell_id_of_the_front_end_is_kept_and_tab_completes(tmp_path):
+    """What JupyterLab sends: metadata with the cell's id, and completion requests."""
+    manager, client = start_new_kernel(
+        extra_arguments=["--ext=failextract_nb"], cwd=str(tmp_path)
+    )
+    try:
+        message = client.session.msg(
+            "execute_request",
+            {"code": "1 / 0", "silent": False, "store_history": True, "user_expressions": {}},
+            metadata={"cellId": "abc-123"},
+        )
+        client.shell_channel.send(message)
+        reply = client.get_shell_msg(timeout=30)
+        assert reply["content"]["ename"] == "ZeroDivisionError"
+        ask = {"id": "__import__('failextract_nb').FailureExtractor().failures[0].get('cell_id')"}
+        reply = client.execute_interactive("", user_expressions=ask, timeout=30)
+        told = reply["content"]["user_expressions"]["id"]["data"]["text/plain"]
+        assert told == "'abc-123'"
+        for line, word in (("%failextract exp", "export"), ("%failextract export x --format ya", "yaml")):
+            content = client.complete(line, len(line), reply=True, timeout=30)["content"]
+            done = [line[: content["cursor_start"]] + match for match in content["matches"]]
+            assert any(one.endswith(f" {word}") for one in done), (line, content)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+
+
+@pytest.mark.parametrize("loaded", ["%load_ext failextract_nb", "from failextract_nb import FailureExtractor"])
+def test_a_terminal_shows_text(tmp_path, loaded):
+    """IPython in a terminal prints the table; no widget, no HTML."""
+    lines = [
+        loaded,
+        "%%failextract --name typed" if "load_ext" in loaded else "",
+        "1 / 0",
+        "",
+        "from failextract_nb import FailureExtractor",
+        "FailureExtractor()",
+        "exit",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"), "TERM": "dumb"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    if "load_ext" in loaded:
+        assert "1 failure" in done.stdout
+        assert "division by zero" in done.stdout.split("1 failure")[1]
+    else:
+        assert "No failures yet" in done.stdout
+
+
+def test_a_notebook_without_the_extension_still_shows_the_store(tmp_path):
+    """FailureExtractor() has a display of its own."""
+    book = notebook(
+        "from failextract_nb import FailureExtractor, extract_on_failure",
+        "@extract_on_failure\ndef f():\n    1 / 0\ntry:\n    f()\nexcept ZeroDivisionError:\n    pass",
+        "FailureExtractor()",
+    )
+    nbclient.NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    data = book.cells[2].outputs[0]["data"]
+    assert "<table>" in data["text/html"]
+    assert "ZeroDivisionError" in data["text/plain"]
+    assert nbformat.validate(book) is None
