@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from failextract_nb.report import OutputConfig
@@ -30,11 +31,11 @@ class Autosave:
     ) -> None:
         self.config = config
         self.every = every
-        self.seconds = seconds
+        self.seconds = min(seconds, threading.TIMEOUT_MAX)
         self.saves = 0
         self.last_error: Exception | None = None
         self._extractor = extractor
-        self._unsaved = 0
+        self._unsaved = len(extractor.failures)
         self._process = os.getpid()
         self._changed = threading.Condition()
         self._stopping = False
@@ -56,8 +57,8 @@ class Autosave:
             self._changed.notify()
         self._thread.join(STOP_WITHIN)
         with _lock:
-            if _running.get(_key(self.config)) is self:
-                del _running[_key(self.config)]
+            if _running.get(str(self.config.path)) is self:
+                del _running[str(self.config.path)]
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +72,8 @@ class Autosave:
         return f"<autosave of {self.config.path}: {state}, {self.saves} saves{error}>"
 
     def _on_failure(self, _failure: Any) -> None:
+        if os.getpid() != self._process:  # nor its lock, which may be held for good
+            return
         with self._changed:
             self._unsaved += 1
             if self._unsaved == 1 or self._unsaved >= self._threshold():
@@ -78,11 +81,12 @@ class Autosave:
 
     def _threshold(self) -> int:
         """Never wait for more failures than the store keeps: they would be dropped unsaved."""
-        limit = self._extractor.get_statistics()["max_failures"]
+        limit = self._extractor._store.max_failures
         return self.every if limit is None else max(1, min(self.every, limit // 2))
 
     def _run(self) -> None:
-        while not self._stopping:
+        last = False
+        while not last:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._unsaved)
                 self._changed.wait_for(
@@ -90,8 +94,14 @@ class Autosave:
                     timeout=self.seconds,
                 )
                 due, self._unsaved = self._unsaved, 0
-            if due:
+                last = self._stopping
+            # A stored failure may have got more context, and passes are not counted here.
+            if due or (last and self._has_records()):
                 self._save(due)
+
+    def _has_records(self) -> bool:
+        passed = self._extractor.passed_tests if self.config.include_passed else ()
+        return bool(len(self._extractor.failures) or len(passed))
 
     def _save(self, due: int) -> None:
         try:
@@ -112,23 +122,23 @@ def start(
 ) -> Autosave:
     """Start a background save, in the place of the one that writes the same path.
 
-    Raises ValueError for a period or a target that makes no sense.
+    Raises TypeError or ValueError for a period or a target that makes no sense.
     """
+    if not isinstance(config, OutputConfig):
+        raise TypeError(f"config must be an OutputConfig; got {config!r}")
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise ValueError(f"every must be a whole number of failures above 0; got {every!r}")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         raise ValueError(f"seconds must be a number above 0; got {seconds!r}")
     if config.path is None:
         raise ValueError("autosave() needs a file to write; this config writes to standard output")
+    # The folder is the one of this moment, wherever a later chdir leads.
+    config = replace(config, path=os.path.abspath(config.path))
     with _lock:
-        before = _running.get(_key(config))
+        before = _running.pop(str(config.path), None)
     if before is not None:
         before.stop()
     new = Autosave(extractor, config, every, seconds)
     with _lock:
-        _running[_key(config)] = new
+        _running[str(config.path)] = new
     return new
-
-
-def _key(config: OutputConfig) -> str:
-    return os.path.abspath(str(config.path))

@@ -31,8 +31,15 @@ def write(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
     ``chunks`` is called once for each attempt, and alone for its file: it may read the old text.
     Transient errors of the file system are tried again.  Raises OSError; then the old file stands.
     """
+    put = _write_through if path.exists() and not (path.is_file() or path.is_dir()) else _replace
     with _lock_of(path):
-        _with_retries(lambda: _replace(path, chunks))
+        _with_retries(lambda: put(path, chunks))
+
+
+def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
+    """Write to a device or a pipe such as /dev/null or /dev/stdout, which nothing may replace."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        file.writelines(chunks())
 
 
 def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
@@ -53,9 +60,11 @@ def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:  # such as a full disk
+            error.filename = str(path)
         raise
 
 

@@ -71,7 +71,7 @@ class OutputConfig:
             raise TypeError(f"path must be a file name, a Path or None; got {self.path!r}")
         if not os.fspath(self.path):
             raise ValueError("path is empty; name a file, or use None for standard output")
-        return Path(self.path).expanduser()
+        return Path(os.path.expanduser(self.path))  # leaves a ~user that is nobody as it is
 
     def _check_max_failures(self) -> None:
         limit = self.max_failures
@@ -99,9 +99,11 @@ def save(
     formatter = formats.get(config.format or "json")
     about = metadata(chosen, chosen_passed, counts)
     if config.path is None:
+        chunk = "\n"
         for chunk in formatter.iter_format(chosen, chosen_passed, about):
             sys.stdout.write(chunk)
-        sys.stdout.write("\n")
+        if not chunk.endswith("\n"):
+            sys.stdout.write("\n")
         return None
     path = Path(config.path)
 
@@ -135,16 +137,14 @@ def save_all(
 
 
 def _refuse_twice(configs: list[OutputConfig]) -> None:
-    seen: set[str] = set()
+    appends: dict[str, bool] = {}
     for config in configs:
         if not isinstance(config, OutputConfig):
             raise TypeError(f"save_reports() takes OutputConfig objects; got {config!r}")
-        key = os.path.abspath(str(config.path))
-        if config.path is not None and key in seen and not config.append:
-            raise ValueError(
-                f"two of the reports would write {config.path}; give each its own path"
-            )
-        seen.add(key)
+        target = "standard output" if config.path is None else os.path.realpath(config.path)
+        if target in appends and not (config.append and appends[target]):
+            raise ValueError(f"two of the reports would write {target}; give each its own path")
+        appends[target] = config.append
 
 
 def metadata(
@@ -219,7 +219,7 @@ def _appended(
     failures, passed, about = new
     try:
         return iter(list(formatter.append(old, failures, passed, about)))
-    except NotAReport as error:
+    except (NotAReport, RecursionError) as error:  # what no report of ours nests as deep
         raise NotAReport(
             f"cannot append to {path}: {error}. Nothing was written; "
             "choose another path, or append=False to replace the file"

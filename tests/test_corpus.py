@@ -13,8 +13,9 @@ OWN = Path(__file__).parent / "notebooks"
 
 
 @pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    """A cell that asks the network gets an answer at once, and from this machine: no."""
+def comparable(monkeypatch):
+    """Two runs say the same: sets have one order, and the network answers at once, no."""
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")

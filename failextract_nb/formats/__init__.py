@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -40,9 +41,7 @@ def get(name: str) -> OutputFormatter:
     elif name in _entry_points():
         formatter = _checked(name, _entry_points()[name].load())
     else:
-        nearest = get_close_matches(str(name), names(), n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"there is no format {name!r}.{hint} Known: {', '.join(names())}")
+        raise _unknown(name)
     return formatter  # type: ignore[no-any-return]  # a module's attribute
 
 
@@ -61,14 +60,17 @@ def register(name: str, formatter: OutputFormatter | type[OutputFormatter]) -> N
 
 def extension(name: str) -> str:
     """The ending, with its dot, that files of this format get."""
-    extensions = getattr(get(name), "extensions", ())
-    return extensions[0] if extensions else f".{name}"
+    if name not in names():
+        raise _unknown(name)
+    return _endings(name)[0]
 
 
 def for_path(path: str | os.PathLike[str]) -> str:
     """The name of the format that a file's extension stands for; ValueError if it is nobody's."""
     file = os.path.basename(os.fspath(path)).lower()
-    endings = {ending: name for name in names() for ending in _endings(name)}
+    # Built-in formats last: nobody takes an ending away from them.
+    by_owner = sorted(names(), key=_in_folder().__contains__)
+    endings = {ending: name for name in by_owner for ending in _endings(name)}
     matching = [ending for ending in endings if file.endswith(ending)]
     if not matching:
         raise ValueError(
@@ -78,11 +80,20 @@ def for_path(path: str | os.PathLike[str]) -> str:
     return endings[max(matching, key=len)]
 
 
+def _unknown(name: str) -> ValueError:
+    nearest = get_close_matches(str(name), names(), n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return ValueError(f"there is no format {name!r}.{hint} Known: {', '.join(names())}")
+
+
 def _endings(name: str) -> tuple[str, ...]:
-    try:
-        return tuple(getattr(get(name), "extensions", ())) or (f".{name}",)
-    except ImportError:  # its library is missing: it can still be asked for, and will say so
-        return (f".{name}",)
+    endings: Any = ()
+    # A plugin that does not load must not cost the others: asked for by name, it says why.
+    with suppress(Exception):
+        endings = get(name).extensions
+    if isinstance(endings, str):  # (".txt") without its comma
+        endings = (endings,)
+    return tuple(ending.lower() for ending in endings) or (f".{name}",)
 
 
 @cache
@@ -100,7 +111,7 @@ def _checked(name: str, formatter: Any) -> OutputFormatter:
     formatter = formatter() if isinstance(formatter, type) else formatter
     if isinstance(formatter, OutputFormatter):
         return formatter
-    if callable(getattr(formatter, "format", None)):
+    if callable(getattr(formatter, "format", None)) and not isinstance(formatter, str):
         return _Adapted(formatter)
     raise TypeError(
         f"the formatter of {name!r} needs a method format(failures, passed=None, metadata=None) "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 Records = Iterable[Mapping[str, Any]]
@@ -51,18 +51,38 @@ class OutputFormatter:
     ) -> Iterator[str]:
         """The chunks of ``old`` with the records added that it does not hold (by their id)."""
         old_failures, old_passed = self.read(old)
-        all_failures = _united(old_failures, failures)
+        all_failures = [*old_failures, *not_in(old_failures, failures)]
         all_passed = None
         if old_passed is not None or passed is not None:
-            all_passed = _united(old_passed or [], passed or [])
+            all_passed = [*(old_passed or ()), *not_in(old_passed or (), passed or ())]
         about = dict(metadata or {})
         about["failure_count"], about["passed_count"] = len(all_failures), len(all_passed or ())
         return self.iter_format(all_failures, all_passed, about)
 
 
-def _united(old: Sequence[Mapping[str, Any]], new: Records) -> list[Mapping[str, Any]]:
-    known = {record.get("id") for record in old} - {None}
-    return list(chain(old, (record for record in new if record.get("id") not in known)))
+def not_in(old: Records, new: Records) -> list[Mapping[str, Any]]:
+    """The records of ``new`` whose id no record of ``old`` has."""
+    known = {str(record["id"]) for record in old if record.get("id") is not None}
+    return [record for record in new if str(record.get("id")) not in known]
+
+
+def report_of(data: object) -> Report:
+    """The records of ``data``, the report as one mapping; NotAReport if it is anything else.
+
+    Keys that are not ours are somebody's data, which a report written anew would lose.
+    """
+    if not isinstance(data, dict) or not {"metadata", "failures"} <= data.keys():
+        raise NotAReport("it is not a mapping with `metadata` and `failures`")
+    if others := data.keys() - {"metadata", "failures", "passed"}:
+        raise NotAReport(f"it has what no report of ours has: {min(map(str, others))!r}")
+    failures, passed = data["failures"], data.get("passed")
+    if not _is_records(failures) or not (passed is None or _is_records(passed)):
+        raise NotAReport("its `failures` or `passed` are not lists of mappings")
+    return failures, passed
+
+
+def _is_records(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(record, dict) for record in value)
 
 
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -89,6 +109,34 @@ def title(failure: Mapping[str, Any]) -> str:
     first = message.splitlines()[0] if message else ""
     kind = str(failure.get("exception_type", "unknown"))
     return f"{kind}: {first}" if first else kind
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a mapping, else an empty one: users' records have any shape."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def frames(failure: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each frame with its locals (empty where there are none), outermost first."""
+    found, values = failure.get("extracted_code"), failure.get("locals")
+    if not isinstance(found, list):
+        return []
+    pairs = zip_longest(found, values if isinstance(values, list) else ())
+    return [(frame, mapping(held)) for frame, held in pairs if isinstance(frame, Mapping)]
+
+
+def facts(failure: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader wants to know first, in order, by the words to show it under."""
+    tags = failure.get("tags")
+    known = {
+        "Test": failure.get("test_name"),
+        "File": failure.get("test_file"),
+        "Line": failure.get("line_number"),
+        "Time": failure.get("timestamp"),
+        "Thread": failure.get("thread_name"),
+        "Tags": ", ".join(map(str, tags)) if isinstance(tags, list) else tags,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def code_with_mark(frame: Mapping[str, Any]) -> str:

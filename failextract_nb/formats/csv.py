@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ COLUMNS = (
 )
 # A spreadsheet takes a cell that starts with one of these for a formula; the apostrophe stops it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_limit_lock = threading.Lock()
 
 
 class CSVFormatter(OutputFormatter):
@@ -65,17 +67,26 @@ class CSVFormatter(OutputFormatter):
             yield _line(_row("passed", record))
 
     def read(self, text: str) -> Report:
-        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        try:
-            header = next(rows, [])
-            if tuple(header) != COLUMNS:
-                raise NotAReport(f"its first line is not {','.join(COLUMNS[:4])},…")
-            records = [_record(row) for row in rows if row]
-        except csv.Error as error:
-            raise NotAReport(f"it is not valid CSV ({error})") from error
+        rows = _rows(text)
+        if not rows or tuple(rows[0]) != COLUMNS:
+            raise NotAReport(f"its first line is not {','.join(COLUMNS[:4])},…")
+        records = [_record(row) for row in rows[1:] if row]
         failures = [record for status, record in records if status != "passed"]
         passed = [record for status, record in records if status == "passed"]
         return failures, passed or None
+
+
+def _rows(text: str) -> list[list[str]]:
+    # The reader's limit is one for the process, and less than a long traceback has.
+    with _limit_lock:
+        limit = csv.field_size_limit()
+        csv.field_size_limit(max(limit, len(text)))
+        try:
+            return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        except csv.Error as error:
+            raise NotAReport(f"it is not valid CSV ({error})") from error
+        finally:
+            csv.field_size_limit(limit)
 
 
 def _line(values: Any) -> str:
@@ -115,6 +126,8 @@ def _record(row: list[str]) -> tuple[str, dict[str, Any]]:
         details = json.loads(cells["details"] or "{}")
     except ValueError as error:
         raise NotAReport(f"it has a cell that is not what its column says ({error})") from error
+    if not isinstance(details, dict):
+        raise NotAReport("it has `details` that are not a JSON object")
     return cells["status"], {**record, **details}
 
 

@@ -12,6 +12,9 @@ from failextract_nb.formats._base import (
     OutputFormatter,
     Records,
     code_with_mark,
+    facts,
+    frames,
+    mapping,
     title,
     visible,
 )
@@ -78,6 +81,10 @@ def _el(tag: str, *content: object, **attributes: str) -> ET.Element:
     return element
 
 
+def _pre(text: object) -> ET.Element:
+    return _el("pre", "\n", text)  # a reader of HTML drops the first newline in <pre>
+
+
 def _text(element: ET.Element) -> str:
     return ET.tostring(element, encoding="unicode", method="html") + "\n"
 
@@ -124,28 +131,17 @@ def _failure(number: int, record: Mapping[str, Any]) -> ET.Element:
         title(record).removeprefix(str(record.get("exception_type", words.UNKNOWN))),
         _el("small", _place(record)),
     )
-    facts = {
-        "Test": record.get("test_name"),
-        "File": record.get("test_file"),
-        "Line": record.get("line_number"),
-        "Time": record.get("timestamp"),
-        "Thread": record.get("thread_name"),
-        "Tags": ", ".join(str(tag) for tag in record.get("tags") or ()),
-    }
-    parts: list[ET.Element] = [
-        summary,
-        _table({key: value for key, value in facts.items() if value}),
-    ]
-    message = record.get("exception_message")
-    if message and "\n" in str(message):
-        parts.append(_el("pre", message))
+    parts: list[ET.Element] = [summary, _table(facts(record))]
+    message = str(record.get("exception_message") or "")
+    if len(message.strip().splitlines()) > 1:  # the summary has the first
+        parts.append(_pre(message))
     if record.get("exception_traceback"):
-        parts.append(_el("pre", record["exception_traceback"]))
+        parts.append(_pre(record["exception_traceback"]))
     if source := record.get("cell_source") or record.get("test_source"):
-        parts += [_el("h3", "Source"), _el("pre", source)]
+        parts += [_el("h3", "Source"), _pre(source)]
     parts += _frames(record)
     for name, key in (("Arguments", "test_kwargs"), ("Fixtures", "fixtures")):
-        if isinstance(values := record.get(key), Mapping) and values:
+        if values := mapping(record.get(key)):
             parts += [_el("h3", name), _table(values)]
     return _el("details", *parts, id=visible(record.get("id", number)))
 
@@ -157,14 +153,13 @@ def _place(record: Mapping[str, Any]) -> str:
 
 def _frames(record: Mapping[str, Any]) -> Iterator[ET.Element]:
     """The user's frames that have something to show beyond the traceback."""
-    values = record.get("locals") or []
-    for frame, found in zip(record.get("extracted_code") or [], values, strict=False):
-        if not found:
+    for frame, values in frames(record):
+        if not values:
             continue
         yield _el("h3", f"{frame.get('function')}, {frame.get('file')}:{frame.get('line')}")
         if code := code_with_mark(frame):
-            yield _el("pre", code)
-        yield _table(found)
+            yield _pre(code)
+        yield _table(values)
 
 
 def _table(values: Mapping[str, Any]) -> ET.Element:

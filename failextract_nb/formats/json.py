@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
-from failextract_nb.formats._base import Metadata, NotAReport, OutputFormatter, Records, Report
+from failextract_nb.formats._base import (
+    Metadata,
+    NotAReport,
+    OutputFormatter,
+    Records,
+    Report,
+    report_of,
+)
 
 
 def dumps(value: object, pretty: bool = True) -> str:
@@ -40,11 +47,7 @@ class JSONFormatter(OutputFormatter):
             data = json.loads(text)
         except ValueError as error:
             raise NotAReport(f"it is not valid JSON ({error})") from error
-        failures = data.get("failures") if isinstance(data, dict) else None
-        passed = data.get("passed") if isinstance(data, dict) else None
-        if not is_records(failures) or not (passed is None or is_records(passed)):
-            raise NotAReport('it is JSON without a list of objects under "failures"')
-        return failures, passed
+        return report_of(data)
 
 
 def _array(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -53,11 +56,6 @@ def _array(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield separator + dumps(record)
         separator = ",\n"
     yield "[]" if separator == "[\n" else "\n]"
-
-
-def is_records(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    """Whether ``value`` is what a report holds under ``failures``."""
-    return isinstance(value, list) and all(isinstance(record, dict) for record in value)
 
 
 formatter = JSONFormatter()

@@ -9,7 +9,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from failextract_nb.formats._base import Metadata, NotAReport, OutputFormatter, Records, Report
+from failextract_nb.formats._base import (
+    Metadata,
+    NotAReport,
+    OutputFormatter,
+    Records,
+    Report,
+    not_in,
+)
 from failextract_nb.formats.json import dumps
 
 
@@ -29,6 +36,14 @@ class JSONLFormatter(OutputFormatter):
         for record in passed or ():
             yield dumps({**record, "passed": True}, pretty=False) + "\n"
 
+    def append(
+        self, old: str, failures: Records, passed: Records | None, metadata: Metadata | None
+    ) -> Iterator[str]:
+        old_failures, old_passed = self.read(old)
+        yield old if old.endswith("\n") else f"{old}\n"
+        new_passed = not_in(old_passed or (), passed or ())
+        yield from self.iter_format(not_in(old_failures, failures), new_passed, metadata)
+
     def read(self, text: str) -> Report:
         failures: list[dict[str, Any]] = []
         passed: list[dict[str, Any]] = []
@@ -39,9 +54,9 @@ class JSONLFormatter(OutputFormatter):
                 record = json.loads(line)
             except ValueError as error:
                 raise NotAReport(f"line {number} is not valid JSON ({error})") from error
-            if not isinstance(record, dict):
-                raise NotAReport(f"line {number} is not a JSON object")
-            is_pass = record.get("passed") is True
+            if not isinstance(record, dict) or "id" not in record:
+                raise NotAReport(f"line {number} is not a JSON object with an id")
+            is_pass = record.get("passed") is True and "exception_type" not in record
             if is_pass:
                 del record["passed"]
             (passed if is_pass else failures).append(record)

@@ -74,7 +74,7 @@ def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) 
 def _case(suite: str, record: Mapping[str, Any], is_failed: bool) -> ET.Element:
     case = ET.Element(
         "testcase",
-        name=_token(_name(record)),
+        name=_token(words.where(record)),
         classname=_token(record.get("test_module") or suite),
         time=_seconds(_duration(record)),
     )
@@ -87,12 +87,6 @@ def _case(suite: str, record: Mapping[str, Any], is_failed: bool) -> ET.Element:
         )
         fault.text = visible(record.get("exception_traceback") or "")
     return case
-
-
-def _name(record: Mapping[str, Any]) -> str:
-    name = str(record.get("test_name") or words.UNKNOWN)
-    place = words.where(record)
-    return name if name == place else f"{place} {name}"
 
 
 def _token(value: object) -> str:
@@ -115,7 +109,7 @@ def _duration(record: Mapping[str, Any]) -> float:
 
 
 def _seconds(duration: float) -> str:
-    return f"{duration:.6f}"
+    return f"{duration:.3f}"  # Jenkins' schema takes no more digits
 
 
 formatter = JUnitFormatter()

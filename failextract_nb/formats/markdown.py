@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
+from urllib.parse import quote
 
 from failextract_nb import failure as words
 from failextract_nb.formats._base import (
@@ -13,13 +14,17 @@ from failextract_nb.formats._base import (
     OutputFormatter,
     Records,
     code_with_mark,
+    facts,
+    frames,
+    mapping,
     title,
     visible,
 )
 
 HEADING = "# Failure report"
 _ID = "<!-- failextract:{} -->"
-_KNOWN = re.compile(r"^<!-- failextract:(.*) -->$", re.MULTILINE)
+_KNOWN = re.compile(r"<!-- failextract:(.*) -->$", re.MULTILINE)
+_FENCED = re.compile(r"^(`{3,})[^`\n]*\n(?:.*\n)*?\1`*$", re.MULTILINE)
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~:^$@=\"'])")
 MAX_CELL = 120  # characters of a message in the table
 
@@ -40,12 +45,16 @@ class MarkdownFormatter(OutputFormatter):
     ) -> Iterator[str]:
         if not old.startswith(HEADING):
             raise NotAReport(f"it does not start with {HEADING!r}")
-        known = set(_KNOWN.findall(old))
+        ours = _FENCED.sub("", old)  # without the text of the user's
+        if "\n```" in ours or "<!--" in ours.rpartition("-->")[2]:
+            raise NotAReport("it ends inside a block: its end is missing")
+        known = set(_KNOWN.findall(ours)) - {""}
         new = [record for record in failures if _id(record) not in known]
-        yield old
-        if new:
+        new_passed = [record for record in passed or () if _id(record) not in known]
+        yield old if old.endswith("\n") else f"{old}\n"
+        if new or new_passed:
             yield "\n---\n\n"
-            yield from self._section(new, passed, metadata)
+            yield from self._section(new, new_passed or None, metadata)
 
     def _section(
         self,
@@ -53,6 +62,7 @@ class MarkdownFormatter(OutputFormatter):
         passed: Records | None,
         metadata: Metadata | None,
     ) -> Iterator[str]:
+        passed = None if passed is None else list(passed)
         yield _summary(len(failures), passed, metadata)
         if failures:
             yield "| # | Where | Exception | Message | Line |\n|--:|---|---|---|--:|\n"
@@ -60,10 +70,11 @@ class MarkdownFormatter(OutputFormatter):
             yield _row(number, record)
         for number, record in enumerate(failures, 1):
             yield from _failure(number, record)
-        passed = list(passed or ())
         if passed:
             yield "\n## Passed\n\n"
-            yield from (f"- {inline(one.get('test_name', words.UNKNOWN))}\n" for one in passed)
+        for record in passed or ():
+            name = inline(record.get("test_name")) or words.UNKNOWN
+            yield f"- {name} {_ID.format(_id(record))}\n"
 
 
 def inline(value: object) -> str:
@@ -80,11 +91,11 @@ def fence(text: object, language: str = "") -> str:
     return f"{ticks}{language}\n{body}{'' if body.endswith(chr(10)) else chr(10)}{ticks}\n"
 
 
-def _summary(count: int, passed: Records | None, metadata: Metadata | None) -> str:
+def _summary(count: int, passed: Sized | None, metadata: Metadata | None) -> str:
     known = dict(metadata or {})
     parts = [f"**{count}** failure{'' if count == 1 else 's'}"]
-    if passed is not None and "passed_count" in known:
-        parts.append(f"{inline(known['passed_count'])} passed")
+    if passed is not None:
+        parts.append(f"{len(passed)} passed")
     if known.get("dropped_failures"):
         parts.append(f"{inline(known['dropped_failures'])} older ones dropped")
     if "generated" in known:
@@ -107,16 +118,7 @@ def _row(number: int, record: Mapping[str, Any]) -> str:
 
 def _failure(number: int, record: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n## {number}. {inline(title(record))}\n\n{_ID.format(_id(record))}\n"
-    facts = {
-        "Where": words.where(record),
-        "Test": record.get("test_name"),
-        "File": record.get("test_file"),
-        "Line": record.get("line_number"),
-        "Time": record.get("timestamp"),
-        "Thread": record.get("thread_name"),
-        "Tags": ", ".join(str(tag) for tag in record.get("tags") or ()),
-    }
-    shown = {key: value for key, value in facts.items() if value}
+    shown = {"Where": words.where(record), **facts(record)}
     yield "".join(f"- {key}: {inline(value)}\n" for key, value in shown.items())
     if record.get("exception_message"):
         yield f"\n{fence(record['exception_message'], 'text')}"
@@ -129,21 +131,18 @@ def _failure(number: int, record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _innermost(record: Mapping[str, Any]) -> str:
-    frames = record.get("extracted_code") or []
-    return code_with_mark(frames[-1]) if frames else ""
+    found = frames(record)
+    return code_with_mark(found[-1][0]) if found else ""
 
 
 def _tables(record: Mapping[str, Any]) -> Iterator[str]:
-    frames = record.get("extracted_code") or []
-    for frame, values in zip(frames, record.get("locals") or [], strict=False):
+    for frame, values in frames(record):
         if values:
             place = f"{frame.get('function')}, line {frame.get('line')}"
             yield f"\n### Locals of {inline(place)}\n\n{_table(values)}"
-    if record.get("test_kwargs"):
-        yield f"\n### Arguments\n\n{_table(record['test_kwargs'])}"
-    fixtures = record.get("fixtures")
-    if isinstance(fixtures, Mapping) and fixtures:
-        yield f"\n### Fixtures\n\n{_table(fixtures)}"
+    for name, key in (("Arguments", "test_kwargs"), ("Fixtures", "fixtures")):
+        if values := mapping(record.get(key)):
+            yield f"\n### {name}\n\n{_table(values)}"
 
 
 def _table(values: Mapping[str, Any]) -> str:
@@ -152,8 +151,8 @@ def _table(values: Mapping[str, Any]) -> str:
 
 
 def _id(record: Mapping[str, Any]) -> str:
-    """An id that cannot end the comment it stands in."""
-    return re.sub(r"[^\w.:+/-]|--", "_", str(record.get("id", "")))
+    """The id, so written that it cannot end the comment it stands in."""
+    return quote(visible(record.get("id", ""))).replace("--", "%2D%2D")
 
 
 formatter = MarkdownFormatter()

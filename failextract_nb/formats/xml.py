@@ -12,10 +12,12 @@ from failextract_nb.formats._base import (
     OutputFormatter,
     Records,
     Report,
+    report_of,
     visible,
 )
 
 ROOT = "failextract"
+MAX_NAME = 100  # characters of an element's name
 
 
 class XMLFormatter(OutputFormatter):
@@ -44,10 +46,12 @@ class XMLFormatter(OutputFormatter):
             root = ET.fromstring(text)  # noqa: S314  # entities are refused above
         except ET.ParseError as error:
             raise NotAReport(f"it is not valid XML ({error})") from error
-        failures, passed = root.find("failures"), root.find("passed")
-        if root.tag != ROOT or failures is None:
-            raise NotAReport(f"it is XML without <{ROOT}><failures>")
-        return _read_all(failures), None if passed is None else _read_all(passed)
+        if root.tag != ROOT:
+            raise NotAReport(f"it is XML, but not a <{ROOT}>")
+        parts = {part.tag: {} if part.tag == "metadata" else _read_all(part) for part in root}
+        if len(parts) != len(root):
+            raise NotAReport("it has a part twice")
+        return report_of(parts)
 
 
 def _list(tag: str, item: str, records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -58,8 +62,9 @@ def _list(tag: str, item: str, records: Iterable[Mapping[str, Any]]) -> Iterator
 
 
 def _element(name: str, value: object) -> ET.Element:
-    # XML reserves names that start with xml; ET takes a brace for a namespace.
-    if name.isascii() and name.isidentifier() and not name.lower().startswith("xml"):
+    # XML reserves names that start with xml, and readers bound their length.
+    plain = name.isascii() and name.isidentifier() and len(name) <= MAX_NAME
+    if plain and not name.lower().startswith("xml"):
         element = ET.Element(name)
     else:
         element = ET.Element("entry", key=visible(name))

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from failextract_nb.formats._base import Metadata, NotAReport, OutputFormatter, Records, Report
-from failextract_nb.formats.json import is_records
+from failextract_nb._safe import clean
+from failextract_nb.formats._base import (
+    Metadata,
+    NotAReport,
+    OutputFormatter,
+    Records,
+    Report,
+    report_of,
+)
 
+_OTHER_BREAKS = frozenset("\x85\u2028\u2029")  # to YAML they end a line, in a block too
 _WIDE = 1_000_000  # characters: never fold a line
 
 
@@ -29,13 +37,11 @@ class YAMLFormatter(OutputFormatter):
         yaml = _yaml()
         try:
             data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
-            raise NotAReport(f"it is not valid YAML ({str(error).splitlines()[0]})") from error
-        failures = data.get("failures") if isinstance(data, dict) else None
-        passed = data.get("passed") if isinstance(data, dict) else None
-        if not is_records(failures) or not (passed is None or is_records(passed)):
-            raise NotAReport("it is YAML without a list of mappings under `failures`")
-        return failures, passed
+        # PyYAML lets other errors through for what looks like a date or a number and is none.
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise NotAReport(f"it is not valid YAML ({first_line})") from error
+        return report_of(data)
 
 
 def _sequence(key: str, records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -53,7 +59,8 @@ def _dump(data: object) -> str:
     text: str = _yaml().dump(
         data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDE
     )
-    return text
+    # libyaml ends a document that ends in blank lines with a mark; ours goes on.
+    return text[:-4] if text.endswith("\n...\n") else text
 
 
 def _yaml() -> Any:
@@ -73,10 +80,11 @@ def _dumper() -> Any:
             return True  # records share frames; a reader wants each one whole
 
     def text(dumper: Any, value: str) -> Any:
-        style = "|" if "\n" in value else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+        style = "|" if "\n" in value and not _OTHER_BREAKS.intersection(value) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", clean(value), style=style)
 
     Dumper.add_representer(str, text)
+    Dumper.add_multi_representer(object, lambda dumper, value: text(dumper, str(value)))
     return Dumper
 
 
