@@ -17,7 +17,7 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from failextract_nb import FailureExtractor, formats
-from failextract_nb.failure import where
+from failextract_nb.failure import line_of, where
 from failextract_nb.formats._base import visible
 from failextract_nb.formats.csv import COLUMNS
 from failextract_nb.report import metadata
@@ -397,7 +397,7 @@ def test_markdown_shows_the_records_as_plain_text(records):
         assert next(cells) == one_line(where(record))
         assert next(cells) == one_line(record["exception_type"])
         assert next(cells) == one_line(message[:120] + "…" * (len(message) > 120))
-        assert next(cells) == str(record["line_number"] or "")
+        assert next(cells) == one_line(line_of(record))
     named = [text for record in records for text in tables_of(record)]
     assert list(cells) == [one_line(text) for text in named]
 

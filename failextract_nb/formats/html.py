@@ -147,7 +147,7 @@ def _failure(number: int, record: Mapping[str, Any]) -> ET.Element:
 
 
 def _place(record: Mapping[str, Any]) -> str:
-    line = record.get("line_number")
+    line = words.line_of(record)
     return f"{words.where(record)}, line {line}" if line else words.where(record)
 
 

@@ -111,7 +111,7 @@ def _row(number: int, record: Mapping[str, Any]) -> str:
         inline(words.where(record)),
         inline(record.get("exception_type", words.UNKNOWN)),
         inline(cut),
-        inline(record.get("line_number") or ""),
+        inline(words.line_of(record)),
     )
     return f"| {' | '.join(str(cell) for cell in cells)} |\n"
 
