@@ -21,36 +21,49 @@ SECRET_PAIRS = frozenset({
 # Long enough to be sure of inside a word that has no separators: `mydbpassword`.
 SECRET_ENDINGS = ("password", "passwd", "passphrase", "apikey", "accesstoken", "authtoken")
 
+MAX_NAME = 200  # characters of a name that are looked at, its last ones
+
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 # The name of a group is the reason that the reader sees.
 _VALUES = re.compile(
     r"(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?"
     r"(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))"
-    r"|(?P<jwt>\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
+    r"|(?P<jwt>(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
     r"|(?P<aws_key>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
     r"|(?P<google_key>\bAIza[\w-]{35})"
     r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}))"
     r"|(?P<slack_token>\bxox[abeprs]-[\w-]{10,})"
     r"|(?P<stripe_key>\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,})"
-    r"|(?P<bearer>\b(?i:bearer|basic)\s+[\w.~+/-]{16,}=*)"
+    # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
+    r"|(?P<bearer>\b(?i:bearer|basic)\s+(?=\S*(?:\d|=|[a-z][A-Z]))[\w.~+/-]{16,}=*)"
     r"|(?P<user_and_password>(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@))"
 )
 
 _STEM = r"(?i:passw|passphrase|pwd|secret|token|credential|auth|key|cookie|session|connection)"
+# Bounded, and only from where a word starts: a long text is read once.
+_NAME = rf"(?<![\w.-])[\w.-]{{0,60}}?{_STEM}\w{{0,60}}"
+_OPTION = rf"[\w.-]{{0,60}}?{_STEM}[\w-]{{0,60}}"
 _NAMED = re.compile(
-    # name = "value", "name": 'value'
-    rf"(?P<name>[\w.-]*{_STEM}\w*)(?P<between>[\"']?\]?\s*[=:]\s*[rbfuRBFU]{{0,2}})"
+    # name = "value", "name": 'value', name: str = "value", name == "value"
+    rf"(?P<name>{_NAME})(?P<between>[\"']?\]?(?:\s{{0,9}}:\s{{0,9}}\w{{1,60}})?"
+    r"\s{0,9}(?:[=!:]=|[=:])\s{0,9}[rbfuRBFU]{0,2})"
     r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote))[^\\\n])+)(?=(?P=quote))"
     # ?name=value&…, --name=value, --name value
-    rf"|(?P<lead>[?&]|--?)(?P<query>[\w.-]*{_STEM}\w*)(?P<sign>=|(?<=\w)\s+)(?P<plain>[^\s&#\"']+)"
+    rf"|(?P<lead>[?&]|(?<![\w-])--?)(?P<query>{_OPTION})"
+    r"(?P<sign>=|(?<=\w)\s+)(?P<plain>(?!\[redacted: )[^\s&#\"']+)"
 )
+_SIGNS = re.compile("[\"'?&-]")  # one of them is in whatever _NAMED finds
 _SHORTEST = 6  # pwd='' and what is shorter hide nothing
 
 
-@lru_cache(maxsize=4096)
 def secret_name(name: str) -> str | None:
     """The reason why a value under this name is hidden (``"password"``), or None."""
+    return _reason(name[-MAX_NAME:])
+
+
+@lru_cache(maxsize=4096)
+def _reason(name: str) -> str | None:
     words: list[str] = [word.lower() for word in _WORD.findall(name)]
     if not words:
         return None
@@ -72,7 +85,7 @@ def redact(text: str) -> str:
     if len(text) < _SHORTEST:
         return text
     text = _VALUES.sub(lambda match: mask(str(match.lastgroup).replace("_", " ")), text)
-    return _NAMED.sub(_hide_named, text)
+    return _NAMED.sub(_hide_named, text) if _SIGNS.search(text) else text
 
 
 def _hide_named(match: re.Match[str]) -> str:

@@ -1,55 +1,43 @@
 """Bounded, redacted text of any object.  Nothing here raises, whatever it is handed.
 
-``text_of`` is for what the user's code held (locals, arguments); ``native`` is for what a user
-hands to the store; ``message_of`` is for exceptions.  The limits stand on top; whatever is cut
-says so.
+``text_of`` is for what the user's code held (locals, arguments), ``message_of`` for exceptions.
+The limits stand on top; whatever is cut says so.  Only the user's own interrupt goes through.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from failextract_nb import _libraries
 from failextract_nb._redact import mask, redact, secret_name
 
 MAX_TEXT = 240  # characters of one value
 MAX_CONTAINER = 960  # characters of one container
 MAX_MESSAGE = 10_000  # characters of an exception's message
-MAX_NATIVE_TEXT = 1_000_000  # characters of a text that the user handed over
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
-MAX_NATIVE_DEPTH = 30
-MAX_NATIVE_ITEMS = 100_000
 MAX_DIGITS = 60  # of an integer
-MAX_INTEGER = 2**63  # beyond it JSON readers disagree
 _LOOK_AHEAD = 2_000  # read for secrets before a text is cut
 
-# Summarised by what their attributes say: their repr may be slow, huge, or a download.
-DATA_LIBRARIES = frozenset({
-    "numpy", "pandas", "polars", "torch", "xarray", "cupy", "jax", "jaxlib", "tensorflow",
-    "pyarrow", "scipy", "geopandas",
-})  # fmt: skip
-# Never asked for anything: to look at them is to run them.
-LAZY_LIBRARIES = frozenset({
-    "dask", "distributed", "pyspark", "django", "sqlalchemy", "ibis", "vaex", "modin", "ray",
-})  # fmt: skip
-LAZY_NAMES = frozenset({"LazyFrame", "LazyGroupBy"})
-
-_CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset)
+CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 
 
 def text_of(value: object, name: str = "") -> str:
     """``value`` as bounded text, or a mask when ``name`` or its look says that it is secret."""
     try:
-        if name and (reason := secret_name(name)) and not _is_blank(value):
+        if name and (reason := secret_name(name)) and not is_blank(value):
             return mask(reason)
         return _text(value, MAX_DEPTH)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # noqa: BLE001  # a repr may raise anything, SystemExit too
         return f"<{type_name(type(value))}: its repr raised {type_name(type(error))}>"
 
@@ -57,9 +45,24 @@ def text_of(value: object, name: str = "") -> str:
 def message_of(error: BaseException) -> str:
     """``str(error)``, bounded and redacted, or what is wrong with it."""
     try:
-        return clean(clip(redact(str(error)), MAX_MESSAGE))
+        return bounded(str.__str__(str(error)))
+    except KeyboardInterrupt:
+        raise
     except BaseException as inner:  # noqa: BLE001  # a __str__ may raise anything
         return f"<no message: __str__ raised {type_name(type(inner))}>"
+
+
+def note_of(note: object) -> str:
+    """A note of an exception, which should be text and may be anything."""
+    return bounded(note) if type(note) is str else text_of(note)
+
+
+def bounded(text: str, limit: int = MAX_MESSAGE) -> str:
+    """``text`` bounded and redacted; no more of it is read than that takes."""
+    shown = redact(text[: limit + _LOOK_AHEAD])
+    if len(text) > limit:
+        shown = f"{shown[:limit]}… ({len(text)} characters)"
+    return clean(shown)
 
 
 def clip(text: str, limit: int) -> str:
@@ -82,55 +85,18 @@ def type_name(cls: type) -> str:
     return str(name)
 
 
-def native(value: Any, name: str = "", depth: int = MAX_NATIVE_DEPTH) -> Any:
-    """``value`` as JSON-native data (str, int, float, bool, None, list, dict), copied and redacted.
-
-    Numbers that JSON has no words for (NaN, infinities, integers past 64 bits) become text.
-    """
-    cls = type(value)
-    if value is None or cls is bool:
-        return value
-    try:
-        if name and (reason := secret_name(name)) and not _is_blank(value):
-            return mask(reason)
-        if cls is str:
-            return clean(clip(redact(value), MAX_NATIVE_TEXT))
-        if cls is int:
-            return value if -MAX_INTEGER <= value < MAX_INTEGER else _int(value, 0)
-        if cls is float:
-            return value if math.isfinite(value) else repr(value)
-        if issubclass(cls, (dict, *_CONTAINERS)) and depth <= 0:
-            return f"<{type_name(cls)}: nested too deep>"
-        if issubclass(cls, dict):
-            return _native_dict(value, depth)
-        if issubclass(cls, _CONTAINERS):
-            return _native_list(value, depth)
-        if issubclass(cls, str):
-            return clean(clip(redact(str.__str__(value)), MAX_NATIVE_TEXT))
-    except Exception:  # noqa: BLE001  # a hostile subclass: fall back to its text
-        return text_of(value)
-    return text_of(value)
+def module_of(cls: type) -> str:
+    """The module that a class says it is from, "" if it says nothing sensible."""
+    module = type.__dict__["__module__"].__get__(cls)
+    return module if type(module) is str else ""
 
 
-def _native_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, item in islice(dict.items(value), MAX_NATIVE_ITEMS):
-        key_text = clean(key) if type(key) is str else text_of(key)
-        out[key_text] = native(item, key_text, depth - 1)
-    if (length := dict.__len__(value)) > MAX_NATIVE_ITEMS:
-        out["…"] = f"{length - MAX_NATIVE_ITEMS} more"
-    return out
+def base_of(cls: type) -> Any:
+    """The built-in container that a class extends: its methods are past any override."""
+    return next(base for base in CONTAINERS if issubclass(cls, base))
 
 
-def _native_list(value: Iterable[Any], depth: int) -> list[Any]:
-    items = [native(item, "", depth - 1) for item in islice(value, MAX_NATIVE_ITEMS)]
-    length = len(value)  # type: ignore[arg-type]
-    if length > MAX_NATIVE_ITEMS:
-        items.append(f"… {length - MAX_NATIVE_ITEMS} more")
-    return items
-
-
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
     """Nothing to hide: a flag, None, an empty text."""
     return value is None or type(value) is bool or (type(value) is str and not value)
 
@@ -161,10 +127,14 @@ def _str(value: str, _depth: int) -> str:
     return clean(f"{shown[:MAX_TEXT]!r}… ({len(value)} characters)")
 
 
-def _bytes(value: bytes, _depth: int) -> str:
+def _bytes(value: bytes | bytearray, _depth: int) -> str:
     shown = redact(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
     more = f"… ({len(value)} bytes)" if len(value) > MAX_TEXT else ""
     return f"{shown!r}{more}"
+
+
+def _bytearray(value: bytearray, depth: int) -> str:
+    return f"bytearray({_bytes(value, depth)})"
 
 
 def _sequence(value: Any, depth: int) -> str:
@@ -194,12 +164,20 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
         return f"{{… {length} items}}"
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
-        reason = secret_name(key) if type(key) is str else None
-        shown = mask(reason) if reason and not _is_blank(item) else _text(item, depth - 1)
+        shown = _named(key, item, depth) if type(key) is str else _text(item, depth - 1)
         parts.append(f"{_text(key, depth - 1)}: {shown}")
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     return clip(f"{{{', '.join(parts)}}}", MAX_CONTAINER)
+
+
+def _named(name: str, value: Any, depth: int) -> str:
+    reason = secret_name(name)
+    return mask(reason) if reason and not is_blank(value) else _text(value, depth - 1)
+
+
+def _view(value: Any, depth: int) -> str:
+    return f"{type(value).__name__}({_items(value, len(value), depth, '[', ']')})"
 
 
 _EXACT: dict[type, Callable[[Any, int], str]] = {
@@ -211,40 +189,70 @@ _EXACT: dict[type, Callable[[Any, int], str]] = {
     range: _plain,
     str: _str,
     bytes: _bytes,
+    bytearray: _bytearray,
     list: _sequence,
     tuple: _tuple,
     set: _set,
     frozenset: _set,
     dict: _dict,
+    type({}.keys()): _view,
+    type({}.values()): _view,
+}
+# A subclass that inherits its repr is written as its base is: bounded, and nothing of it is run.
+_PLAIN_BASES: dict[Any, tuple[Callable[[Any, int], str], Callable[[Any], Any]]] = {
+    base.__repr__: (write, to_base)
+    for base, write, to_base in (
+        (str, _str, str.__str__),
+        (bytes, _bytes, bytes.__bytes__),
+        (int, _int, int.__int__),
+    )
 }
 
 
 def _other(value: Any, cls: type, depth: int) -> str:
     """Anything that is not exactly a built-in type, by the safest description there is."""
     name = type_name(cls)
-    roots = {str(base.__dict__.get("__module__", "")).partition(".")[0] for base in cls.__mro__}
-    if roots & LAZY_LIBRARIES or name in LAZY_NAMES:
+    roots = [module_of(base).partition(".")[0] for base in cls.__mro__]
+    if _libraries.is_lazy(roots, name):
         return f"<{name}: not evaluated>"
-    if roots & DATA_LIBRARIES:
-        return _data(value, name)
+    if not _libraries.DATA.isdisjoint(roots):
+        return _data(value, cls, name, roots[0] in _libraries.DATA)
     if issubclass(cls, dict):
         return f"{name}({_dict(value, depth)})"
-    if issubclass(cls, _CONTAINERS):
-        return _subclass_of_container(value, cls, depth)
-    if issubclass(cls, (type, FunctionType, BuiltinFunctionType, MethodType, ModuleType)):
+    if issubclass(cls, CONTAINERS):
+        return _subclass_of_container(value, cls, name, depth)
+    if issubclass(cls, MethodType):  # its repr is made of that of its object
+        return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
+    if issubclass(cls, partial):
+        return f"<partial of {_text(value.func, depth - 1)}>"
+    if issubclass(cls, (type, FunctionType, BuiltinFunctionType, ModuleType)):
         return clip(_ADDRESS.sub("", repr(value)), MAX_TEXT)
-    if "__dataclass_fields__" in cls.__dict__:
+    if hasattr(cls, "__dataclass_fields__"):
         return _dataclass(value, name, depth)
     if cls.__repr__ is object.__repr__:
         return f"<{name} object>"
-    return clean(clip(redact(_ADDRESS.sub("", repr(value))[:_LOOK_AHEAD]), MAX_TEXT))
+    if cls.__repr__ is BaseException.__repr__:  # made of those of what it holds
+        held = BaseException.args.__get__(value)  # type: ignore[attr-defined]
+        return f"{name}{_items(held, len(held), depth, '(', ')')}"
+    if (plain := _PLAIN_BASES.get(cls.__repr__)) is not None:
+        write, to_base = plain
+        return write(to_base(value), depth)
+    return _own_repr(value)
 
 
-def _subclass_of_container(value: Any, cls: type, depth: int) -> str:
-    """A subclass of list, tuple or set by the base's own methods, past any override."""
-    base = next(base for base in _CONTAINERS if issubclass(cls, base))
-    items, length = base.__iter__(value), base.__len__(value)
-    return f"{type_name(cls)}({_items(items, length, depth, '[', ']')})"
+def _own_repr(value: object) -> str:
+    text = str.__str__(repr(value))
+    return clean(clip(redact(_ADDRESS.sub("", text[:_LOOK_AHEAD])), MAX_TEXT))
+
+
+def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
+    base = base_of(cls)
+    names = getattr(cls, "_fields", None)
+    if base is tuple and type(names) is tuple and all(type(one) is str for one in names):
+        pairs = islice(zip(names, tuple.__iter__(value), strict=False), MAX_ITEMS)
+        parts = [f"{field}={_named(field, item, depth)}" for field, item in pairs]
+        return clip(f"{name}({', '.join(parts)})", MAX_CONTAINER)
+    return f"{name}({_items(base.__iter__(value), base.__len__(value), depth, '[', ']')})"
 
 
 def _dataclass(value: Any, name: str, depth: int) -> str:
@@ -252,39 +260,20 @@ def _dataclass(value: Any, name: str, depth: int) -> str:
         return f"{name}(…)"
     parts = []
     for field in islice(dataclasses.fields(value), MAX_ITEMS):
-        if field.repr and field.name in getattr(value, "__dict__", {}):
-            item = value.__dict__[field.name]
-            reason = secret_name(field.name)
-            shown = mask(reason) if reason and not _is_blank(item) else _text(item, depth - 1)
-            parts.append(f"{field.name}={shown}")
+        if field.repr:
+            try:
+                item = object.__getattribute__(value, field.name)
+            except AttributeError:  # not set yet: it failed in its __init__
+                continue
+            parts.append(f"{field.name}={_named(field.name, item, depth)}")
     return clip(f"{name}({', '.join(parts)})", MAX_CONTAINER)
 
 
-def _data(value: Any, name: str) -> str:
-    """An array, frame or tensor: its type, shape, dtype and columns, never its content."""
-    parts = []
-    shape: Any = getattr(value, "shape", None)
-    if type(shape) is tuple or type_name(type(shape)) == "Size":  # torch's own tuple
-        parts.append(" × ".join(str(n) for n in shape) or "scalar")
-    if shape is None and (sizes := getattr(value, "sizes", None)) is not None:
-        parts.append(_sizes(sizes))
-    if (columns := getattr(value, "columns", None)) is not None:
-        parts.append(_columns(columns))
-    if (dtype := getattr(value, "dtype", None)) is not None:
-        parts.append(clip(str(dtype), 40))
-    if (device := getattr(value, "device", None)) is not None and str(device) != "cpu":
-        parts.append(clip(str(device), 40))
-    if shape == () or not parts:  # a NumPy scalar, a Timestamp, a polars expression
-        return clean(clip(redact(repr(value)[:_LOOK_AHEAD]), MAX_TEXT))
-    return clean(clip(f"{name}({'; '.join(part for part in parts if part)})", MAX_TEXT))
-
-
-def _columns(columns: Any) -> str:
-    length = len(columns)
-    first = [clip(str(column), 40) for column in columns[:MAX_ITEMS]]
-    more = f", … {length - MAX_ITEMS} more" if length > MAX_ITEMS else ""
-    return f"columns: {', '.join(first)}{more}" if first else ""
-
-
-def _sizes(sizes: Any) -> str:
-    return ", ".join(f"{key}: {sizes[key]}" for key in islice(sizes, MAX_ITEMS))
+def _data(value: Any, cls: type, name: str, trusted: bool) -> str:
+    """A repr is ``trusted`` where the library itself wrote it."""
+    parts = _libraries.describe(value, cls)
+    if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
+        return _own_repr(value)
+    if not parts:
+        return f"<{name} object>"
+    return clean(clip(f"{name}({'; '.join(parts)})", MAX_TEXT))

@@ -7,16 +7,17 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
+from failextract_nb.capture import check_depth
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.output import config_for, name_of, write
-from failextract_nb.remember import remember
+from failextract_nb.remember import remember, store_passed
 from failextract_nb.report import OutputConfig
 
 
 class capture_failures:  # noqa: N801  # used as a statement: with capture_failures(...)
     """Record a failure of a ``with`` (or ``async with``) block; the exception goes on.
 
-    ``name`` names the block; by default it is that of the function it stands in.  The other
+    ``name`` names the block; by default a failure has that of the function it stands in.  The other
     arguments are those of ``extract_on_failure``.  After the block, ``failure_id`` is the id of its
     failure, or None.
     """
@@ -35,7 +36,8 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
     ) -> None:
         self.name = name
         self.failure_id: str | None = None
-        self._config = config_for(output, format, append)
+        check_depth(max_depth)
+        self._config = config_for(output, format, append, include_passed)
         self._include_locals = include_locals
         self._include_passed = include_passed
         self._max_depth = max_depth
@@ -56,11 +58,13 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
         duration = perf_counter() - self._started
         if error is None:
             if self._include_passed:
-                passed = {"test_name": self.name or "block", "duration": duration}
-                FailureExtractor().add_passed(passed)
+                store_passed({"test_name": self.name or "block", "duration": duration})
             else:
                 FailureExtractor._store.count_pass()
             return
+        name = self.name
+        if name is None and traceback is not None:
+            name = traceback.tb_frame.f_code.co_qualname.replace("<locals>.", "")
         details: dict[str, Any] = {"duration": duration}
         if self._tags:
             details["tags"] = list(self._tags)
@@ -69,7 +73,7 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
         self.failure_id = remember(
             error,
             origin="block",
-            name=self.name,
+            name=name,
             include_locals=self._include_locals,
             max_depth=self._max_depth,
             details=details,

@@ -7,13 +7,17 @@ because of us.  It does not raise; what goes wrong on the way is said in the rec
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, cast
 
 from failextract_nb import failure
-from failextract_nb._safe import message_of, text_of, type_name
-from failextract_nb.failure import Failure
+from failextract_nb._native import native
+from failextract_nb._safe import clean, message_of, text_of, type_name
+from failextract_nb.failure import Context, Failure
 from failextract_nb.raised import MAX_FRAMES, Walk
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
@@ -32,13 +36,18 @@ options = Options()
 
 
 class _Latest(threading.local):
-    """The last record made on this thread, so that the store knows it as JSON-native."""
+    """The last record made on this thread, so that the store knows what of it is JSON-native."""
 
     failure: Failure | None = None
+    made: Mapping[str, Any] = MappingProxyType({})  # as it was, before an override got it
     seconds: float = 0.0
 
 
 latest = _Latest()
+
+# Sources come again with every failure of a cell or function: read once, and shared.
+_text = lru_cache(maxsize=256)(native)
+_STOPS = frozenset({"SkipTest", "Exit"})  # unittest's way to skip, pytest's way to leave
 
 
 def is_failure(error: BaseException) -> bool:
@@ -46,13 +55,14 @@ def is_failure(error: BaseException) -> bool:
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)
     if isinstance(error, Exception):
-        return type_name(type(error)) != "SkipTest"
+        kinds = type.__dict__["__mro__"].__get__(type(error))
+        return _STOPS.isdisjoint(map(type_name, kinds))
     if isinstance(error, KeyboardInterrupt):
         return options.record_interrupts
     if isinstance(error, GeneratorExit):
         return False
     # asyncio.CancelledError and pytest's skip are BaseExceptions of modules that may be unloaded.
-    return type_name(type(error)) not in {"CancelledError", "Skipped", "Exit"}
+    return type_name(type(error)) not in {"CancelledError", "Skipped"}
 
 
 def failure_from(
@@ -72,8 +82,8 @@ def failure_from(
     """
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
-    depth = max(1, options.max_depth if max_depth is None else max_depth)
-    walk = Walk(with_locals, depth)
+    walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
+    name = clean(name) if name else None
     try:
         raised, text, place = walk.raised(error, 0)
     except Exception as inner:  # noqa: BLE001  # the promise: capture never raises
@@ -88,13 +98,30 @@ def failure_from(
             "line_number": place["line"] if place else 0,
             **raised,
             "exception_traceback": text,
-            "contexts": [{"origin": origin, "name": name or failure.UNKNOWN}],
-            **context,
+            "contexts": [context_of(origin, name, context)],
+            **{key: _text(one) if type(one) is str else one for key, one in context.items()},
         }
     )
     mark(error, record)
-    latest.failure, latest.seconds = record, perf_counter() - started
+    latest.failure, latest.made = record, dict(record)
+    latest.seconds = perf_counter() - started
     return record
+
+
+def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:
+    """The door that an exception passes, and the report that it writes."""
+    context = Context(origin=origin, name=name or failure.UNKNOWN)
+    if details.get("output"):
+        context["output"] = clean(details["output"])
+    return context
+
+
+def check_depth(max_depth: object) -> None:
+    """Raise ValueError unless ``max_depth`` is a number of frames, or None for the usual."""
+    if max_depth is not None and (
+        isinstance(max_depth, bool) or not isinstance(max_depth, int) or max_depth < 1
+    ):
+        raise ValueError(f"max_depth must be a whole number of frames above 0; got {max_depth!r}")
 
 
 def mark(error: BaseException, record: Failure) -> None:

@@ -6,16 +6,17 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, TypeVar, overload
 
-from failextract_nb import positions
+from failextract_nb import capture, positions
 from failextract_nb._safe import text_of
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.fixtures import FixtureExtractor
 from failextract_nb.output import config_for, name_of, write
-from failextract_nb.remember import note_problem, remember
+from failextract_nb.remember import note_problem, remember, store_passed
 from failextract_nb.report import OutputConfig
 from failextract_nb.wrappers import wrap
 
@@ -75,12 +76,9 @@ def extract_on_failure(
     Raises TypeError or ValueError that name the argument.
     """
     bare = callable(output) or isinstance(output, (classmethod, staticmethod))
-    if max_depth is not None and (
-        isinstance(max_depth, bool) or not isinstance(max_depth, int) or max_depth < 1
-    ):
-        raise ValueError(f"max_depth must be a whole number of frames above 0; got {max_depth!r}")
+    capture.check_depth(max_depth)
     wishes = _Wishes(
-        config=None if bare else config_for(output, format, append),
+        config=None if bare else config_for(output, format, append, include_passed),
         include_locals=include_locals,
         include_fixtures=include_fixtures,
         include_passed=include_passed,
@@ -136,7 +134,7 @@ class _Failed:
             write(wishes.config)
 
     def passed(self) -> None:
-        FailureExtractor().add_passed(self._identity())
+        store_passed(self._identity())
 
     def _identity(self) -> dict[str, Any]:
         module = getattr(self.function, "__module__", None)
@@ -151,8 +149,9 @@ class _Failed:
         if self.code is not None:
             details["test_source"] = _source(self.code)
         details["output"] = name_of(self.wishes.config)
-        if self.wishes.include_locals is not False:
-            names = _parameters(self.code, len(args))
+        include = self.wishes.include_locals
+        if capture.options.include_locals if include is None else include:
+            names = self._parameters(len(args))
             details["test_args"] = [
                 text_of(value, name)
                 for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
@@ -165,18 +164,22 @@ class _Failed:
         return {key: value for key, value in details.items() if value}
 
     def _fixtures(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        names = _parameters(self.code, len(args))
+        names = self._parameters(len(args))
         values: Mapping[str, Any] = {**dict(zip(names, args, strict=False)), **kwargs}
         found = _fixtures.extract_fixture_info(self.function, values)
         return {name: info for name, info in found.items() if info["kind"] != "parameter"}
+
+    def _parameters(self, count: int) -> list[str]:
+        """The names of ``count`` positional arguments, "" where the function has none for one."""
+        names: list[str] = []
+        if self.code is not None:
+            names = list(self.code.co_varnames[: self.code.co_argcount])
+        else:  # a partial, or an object that can be called
+            with suppress(ValueError, TypeError):  # some built-in functions have no signature
+                names = list(inspect.signature(self.function).parameters)
+        return names[:count] + [""] * (count - len(names))
 
 
 @functools.lru_cache(maxsize=1024)
 def _source(code: CodeType) -> str:
     return positions.source_of(code)
-
-
-def _parameters(code: CodeType | None, count: int) -> list[str]:
-    """The names of ``count`` positional arguments, "" where the function has none for one."""
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
-    return names[:count] + [""] * (count - len(names))

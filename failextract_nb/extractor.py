@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from failextract_nb import autosave, capture, failure, report, table
-from failextract_nb._safe import native
+from failextract_nb._native import native
+from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.kept import Kept, size_of
 from failextract_nb.report import OutputConfig
@@ -69,19 +70,21 @@ class FailureExtractor(metaclass=_OneActive):
             try:
                 listener(record)
             except Exception as error:  # noqa: BLE001  # a broken listener must not cost a failure
-                store.problems.append(f"listener {listener!r}: {error!r}")
+                store.problems.append(f"listener {text_of(listener)}: {text_of(error)}")
         return record["id"]
 
     def _native(self, failure_data: Mapping[str, Any]) -> tuple[Failure, int]:
         store, latest = self._store, capture.latest
-        if failure_data is latest.failure:
+        if latest.failure is not None and failure_data is latest.failure:
             # Made by capture on this thread a moment ago: only what an override put in is new.
-            latest.failure = None
+            made, latest.failure, latest.made = latest.made, None, {}
             store.note_time("capture", latest.seconds)
             captured = dict(failure_data)
             for key, value in captured.items():
-                if type(value) not in _SCALARS and key not in _CAPTURED:
+                ours = type(value) in _SCALARS or key in _CAPTURED
+                if not ours or made.get(key) is not value:
                     captured[key] = native(value, key)
+            failure.complete(captured)
             return captured, size_of(captured, SHARED_KEYS)  # type: ignore[return-value]
         record = failure.complete(_mapping(failure_data, "add_failure"))
         return record, size_of(record)
@@ -157,7 +160,7 @@ class FailureExtractor(metaclass=_OneActive):
         store = self._store
         with store.lock:
             store.max_failures, store.max_passed = max_failures, max_passed
-            store.max_memory = None if max_memory_mb is None else int(max_memory_mb * MEGABYTE)
+            store.max_memory = None if max_memory_mb is None else max_memory_mb * MEGABYTE
             store.many = warn_at
             store.warned.clear()
             while max_passed is not None and len(store.passed) > max_passed:
@@ -227,7 +230,7 @@ def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:
             f"{method}() takes a mapping such as a dict with 'test_name' and "
             f"'exception_message', not {type(data).__name__}"
         )
-    return {str(key): native(value, str(key)) for key, value in data.items()}
+    return native(dict(data.items()))  # type: ignore[no-any-return]  # of a dict, a dict
 
 
 def _check_limit(name: str, limit: object, whole: bool) -> None:

@@ -53,6 +53,7 @@ class Context(TypedDict, total=False):
 
     origin: str
     name: str
+    output: str  # the report that this door writes
 
 
 class Failure(Raised, total=False):
@@ -156,8 +157,9 @@ def complete(record: dict[str, Any]) -> Failure:
     """Fill in, in place, what core keys ``record`` lacks."""
     _stamp(record)
     thread = threading.current_thread()
-    record.setdefault("thread_name", thread.name)
-    record.setdefault("process_id", process_id)
+    for key, value in (("thread_name", thread.name), ("process_id", process_id)):
+        if record.get(key) is None:
+            record[key] = value
     _fill(record, _FAILURE_DEFAULTS)
     return record  # type: ignore[return-value]  # a dict that now has the core keys
 
@@ -176,7 +178,10 @@ def _stamp(record: dict[str, Any]) -> None:
         record["id"] = str(record["id"])
     if not record.get("timestamp"):
         record["timestamp"] = now()
-    record.setdefault("thread_id", threading.get_ident())
+    elif type(record["timestamp"]) is not str:
+        record["timestamp"] = str(record["timestamp"])
+    if record.get("thread_id") is None:
+        record["thread_id"] = threading.get_ident()
 
 
 def _fill(record: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -191,7 +196,23 @@ def _fill(record: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 def where(failure: Mapping[str, Any]) -> str:
     """The short place of a failure that a person recognises: ``In[5]``, a test, a function."""
-    if failure.get("origin") == "cell":
-        count = failure.get("execution_count")
-        return f"In[{count}]" if count else "a cell"
-    return str(failure.get("test_name", UNKNOWN))
+    name = str(failure.get("test_name", UNKNOWN))
+    if failure.get("origin") != "cell":
+        return name
+    count = failure.get("execution_count")
+    cell = f"In[{count}]" if count else "a cell"
+    return cell if name in (cell, UNKNOWN) else f"{cell} {name}"
+
+
+def line_of(failure: Mapping[str, Any]) -> str:
+    """The line (``4``), with its file where that is not the cell that failed (``In[3]:4``).
+
+    "" where no line is known.
+    """
+    line = failure.get("line_number")
+    if not line:
+        return ""
+    file = str(failure.get("test_file", UNKNOWN)).removeprefix("Cell ")
+    if file in (UNKNOWN, f"In[{failure.get('execution_count')}]"):
+        return str(line)
+    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{line}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +67,9 @@ class FixtureExtractor:
         """The fixtures that ``test_func`` needs, directly or through others, by name.
 
         Each has ``name`` and ``kind``: "fixture" (with ``scope file line source depends_on
-        autouse``), "builtin" (pytest's own, with ``scope`` and ``about``) or "parameter" (nothing
-        is known).  ``value`` is the text of what ``test_locals`` holds under that name.
+        autouse``, and ``overrides`` where it asks for one of its own name), "builtin" (pytest's
+        own, with ``scope`` and ``about``) or "parameter" (nothing is known).  ``value`` is the
+        text of what ``test_locals`` holds under that name.
         """
         function = _function(test_func)
         out: dict[str, Info] = {}
@@ -79,8 +82,10 @@ class FixtureExtractor:
             if name in test_locals:
                 info["value"] = text_of(test_locals[name], name)
             out[name] = info
-            # A fixture that asks for its own name overrides one further up, found by then.
-            waiting += [needed for needed in info.get("depends_on", []) if needed not in out]
+            level: Info | None = info
+            while level is not None:
+                waiting += [needed for needed in level.get("depends_on", []) if needed not in out]
+                level = level.get("overrides")
         return out
 
     def clear_cache(self) -> None:
@@ -98,21 +103,40 @@ class FixtureExtractor:
         return lines[lineno - 1 : lineno]
 
     def _describe(self, name: str, function: Any) -> Info:
+        """The fixture of this name that the test gets, and what it overrides if it asks for it."""
+        infos: list[Info] = []
+        for file, found in self._candidates(name, function):
+            info = self._info(name, found, file)
+            infos.append(info)
+            if name not in info["depends_on"]:
+                break
+        else:
+            if name in BUILTIN:
+                scope, about = BUILTIN[name]
+                infos.append({"name": name, "kind": "builtin", "scope": scope, "about": about})
+        for info, overridden in pairwise(infos):
+            info["overrides"] = overridden
+        return infos[0] if infos else {"name": name, "kind": "parameter"}
+
+    def _candidates(self, name: str, function: Any) -> Iterator[tuple[str, _Found]]:
+        """The definitions that the test can see, nearest first: innermost class, last line."""
+        seen = set()
         for file, qualname in self._places(name, function):
-            for found in self._parse(file).get(name, []):
-                if found.visible_from(qualname):
-                    return self._info(name, found, file)
-        if name in BUILTIN:
-            scope, about = BUILTIN[name]
-            return {"name": name, "kind": "builtin", "scope": scope, "about": about}
-        return {"name": name, "kind": "parameter"}
+            visible = [one for one in self._parse(file).get(name, []) if one.visible_from(qualname)]
+            visible.sort(key=lambda one: (len(one.inside), one.first), reverse=True)
+            for found in visible:
+                if (file, found.first) not in seen:
+                    seen.add((file, found.first))
+                    yield file, found
 
     def _places(self, name: str, function: Any) -> Iterator[tuple[str, str]]:
         """Files to look into, nearest first, with the class that the test is in there."""
         code = getattr(function, "__code__", None)
         if code is None:
             return
-        yield code.co_filename, getattr(function, "__qualname__", "").rpartition(".")[0]
+        inside = getattr(function, "__qualname__", "").rpartition(".")[0]
+        yield code.co_filename, inside
+        yield from _bases(getattr(function, "__globals__", {}).get(inside))
         imported = _fixture_function(getattr(function, "__globals__", {}).get(name))
         if imported is not None:
             yield imported.__code__.co_filename, ""
@@ -209,6 +233,14 @@ def _function(test_func: Any) -> Any:
     return test_func
 
 
+def _bases(cls: Any) -> Iterator[tuple[str, str]]:
+    """The files of the classes that a test's class extends, and their names there."""
+    for base in getattr(cls, "__mro__", ())[1:-1]:
+        file = getattr(sys.modules.get(base.__module__), "__file__", None)
+        if file:
+            yield file, base.__qualname__
+
+
 def _fixture_function(value: Any) -> Any:
     """The function that ``@pytest.fixture`` has wrapped, or None when ``value`` is no fixture."""
     kind = type(value).__name__
@@ -223,6 +255,8 @@ def _wanted(function: Any) -> list[str]:
     if code is None:
         return []
     names = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    if defaults := getattr(function, "__defaults__", None):  # pytest fills in no such parameter
+        del names[code.co_argcount - len(defaults) : code.co_argcount]
     if "." in getattr(function, "__qualname__", "").replace("<locals>.", "") and names[:1] in (
         ["self"],
         ["cls"],
@@ -235,5 +269,6 @@ def _wanted(function: Any) -> list[str]:
 
 
 def _parameters(node: Definition) -> list[str]:
-    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    arguments = arguments[: len(arguments) - len(node.args.defaults)] + node.args.kwonlyargs
     return [one.arg for one in arguments if one.arg not in ("self", "cls")]

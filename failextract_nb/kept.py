@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import threading
 from collections import deque
@@ -45,7 +46,7 @@ class Kept(Sequence[Record], Generic[Record]):
             first, length = self._first, len(self._records)
             if isinstance(index, slice):
                 return [self._records[first + i] for i in range(*index.indices(length))]
-            position = index.__index__()
+            position = operator.index(index)
             if position < 0:
                 position += length
             if not 0 <= position < length:
@@ -115,11 +116,16 @@ class Kept(Sequence[Record], Generic[Record]):
 
 
 def size_of(value: object, shared: frozenset[str] = frozenset()) -> int:
-    """About how many bytes JSON-native ``value`` holds, but for what is under ``shared`` keys."""
+    """About how many bytes JSON-native ``value`` holds, but for what is under ``shared`` keys.
+
+    The keys themselves are those of every record, where records share anything.
+    """
     size = sys.getsizeof(value)
     if type(value) is dict:
         for key, item in value.items():
             size += 8 if key in shared else size_of(item, shared)
+        if not shared:
+            size += sum(map(sys.getsizeof, value))
     elif type(value) is list:
         for item in value:
             size += size_of(item, shared)

@@ -7,32 +7,46 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from failextract_nb._safe import clean
 from failextract_nb.extractor import FailureExtractor
+from failextract_nb.failure import Failure
 from failextract_nb.remember import note_problem
 from failextract_nb.report import OutputConfig
 
 
-def config_for(output: Any, format: str | None = None, append: bool = False) -> OutputConfig | None:
+def config_for(
+    output: Any,
+    format: str | None = None,
+    append: bool = False,
+    include_passed: bool = False,
+) -> OutputConfig | None:
     """The config of a door's ``output`` (a path or an OutputConfig), None where there is none.
 
-    It takes the failures whose ``output`` is that file, so that two doors may share one.
+    It takes the failures that passed a door with that file, so that two doors may share one.
     """
     if output is None:
         if format is not None or append:
             raise ValueError("format and append say how to write a file; name it with output")
         return None
     if not isinstance(output, OutputConfig):
-        output = OutputConfig(output, format=format, append=append)
-    where, path = output.where, name_of(output)
-    config: OutputConfig = replace(
-        output, where=lambda one: one.get("output") == path and (where is None or where(one))
-    )
-    return config
+        output = OutputConfig(output, format=format, append=append, include_passed=include_passed)
+    config: OutputConfig = output
+    if config.path is None:
+        return config
+    # Absolute, so that one file has one name wherever the doors stand and the session goes.
+    config = replace(config, path=os.path.abspath(config.path))
+    wanted, path = config.where, name_of(config)
+
+    def where(one: Failure) -> object:
+        written = any(context.get("output") == path for context in one.get("contexts") or ())
+        return written and (wanted is None or wanted(one))
+
+    return replace(config, where=where)
 
 
 def name_of(config: OutputConfig | None) -> str:
     """What a failure has under ``output``, "" for none."""
-    return os.fspath(config.path) if config is not None and config.path is not None else ""
+    return clean(str(config.path)) if config is not None and config.path is not None else ""
 
 
 def write(config: OutputConfig | None) -> Path | None:

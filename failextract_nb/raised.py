@@ -22,7 +22,15 @@ from typing import Any
 
 from failextract_nb import failure, positions
 from failextract_nb._redact import redact
-from failextract_nb._safe import MAX_MESSAGE, clean, clip, message_of, text_of, type_name
+from failextract_nb._safe import (
+    clean,
+    clip,
+    message_of,
+    module_of,
+    note_of,
+    text_of,
+    type_name,
+)
 from failextract_nb.failure import Raised
 
 MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept
@@ -30,6 +38,7 @@ MAX_LOCALS = 50  # of one frame
 MAX_CAUSES = 10
 MAX_MEMBERS = 25  # of one exception group
 MAX_NESTING = 5  # of groups in groups and causes of members
+MAX_EXCEPTIONS = 100  # of one failure, all causes and members together
 MAX_NOTES = 20
 
 # Not worth a line among the variables of a cell.
@@ -47,6 +56,7 @@ class Walk:
         self.include_locals = include_locals
         self.max_depth = max_depth
         self.seen: set[int] = set()
+        self.room = MAX_EXCEPTIONS
         self.module = ""
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
@@ -55,16 +65,18 @@ class Walk:
         ``level`` counts groups in groups and causes of members; ``follow`` asks for the causes.
         """
         self.seen.add(id(error))
+        self.room -= 1
         message = message_of(error)
         out = Raised(exception_type=type_name(type(error)), exception_message=message)
-        module = str(type(error).__dict__.get("__module__", ""))
+        module = module_of(type(error))
         if module not in ("builtins", "__main__", ""):
-            out["exception_module"] = module
+            out["exception_module"] = clean(module)
         entries, omitted = _entries(error.__traceback__, self.max_depth)
         pieces = self._frames(entries, omitted, out)
         users = _users_entry(entries)
         if users is not None and level == 0:
-            self.module = str(users[0].f_globals.get("__name__") or "")
+            name = users[0].f_globals.get("__name__")
+            self.module = clean(name) if type(name) is str else ""
         place = users[1].frame if users else None
         if isinstance(error, SyntaxError):
             last, place = _syntax_error(error, place, out)
@@ -94,7 +106,7 @@ class Walk:
         """Put the chain of causes, nearest first, into ``out``; return their text."""
         if level >= MAX_NESTING:
             return ""
-        chain = list(islice(_chain(error, self.seen), MAX_CAUSES))
+        chain = list(islice(_chain(error, self.seen), min(MAX_CAUSES, max(0, self.room))))
         self.seen.update(id(cause) for cause, _ in chain)
         text = ""
         for cause, relation in chain:
@@ -108,15 +120,15 @@ class Walk:
         if not isinstance(error, BaseExceptionGroup) or level >= MAX_NESTING:
             return ""
         members = BaseExceptionGroup.exceptions.__get__(error)
-        parts = [self.raised(member, level + 1) for member in members[:MAX_MEMBERS]]
+        parts = [self.raised(one, level + 1) for one in members[:MAX_MEMBERS] if self.room > 0]
         out["exceptions"] = [part for part, _, _ in parts]
         text = ""
         for number, (_, part_text, _) in enumerate(parts, 1):
             body = "".join(f"  │ {line}\n" for line in part_text.splitlines())
             text += f"  ├─ {number} of {len(members)}\n{body}"
-        if len(members) > MAX_MEMBERS:
-            out["exceptions_omitted"] = len(members) - MAX_MEMBERS
-            text += f"  └─ … {len(members) - MAX_MEMBERS} more\n"
+        if omitted := len(members) - len(parts):
+            out["exceptions_omitted"] = omitted
+            text += f"  └─ … {omitted} more\n"
         return text
 
 
@@ -124,7 +136,7 @@ _LED_TO = {"cause": "raised from it", "context": "raised while it was being hand
 
 
 def _last_line(error: BaseException, out: Raised) -> str:
-    name = type(error).__qualname__
+    name = clean(str(type.__dict__["__qualname__"].__get__(type(error))))
     if "exception_module" in out:
         name = f"{out['exception_module']}.{name}"
     message = out["exception_message"]
@@ -197,7 +209,7 @@ def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterator[tuple[s
         if name not in namespace:
             continue
         kind = type(namespace[name])
-        if not issubclass(kind, _MODULE_LEVEL) and not kind.__module__.startswith(_SHELL):
+        if not issubclass(kind, _MODULE_LEVEL) and not module_of(kind).startswith(_SHELL):
             yield name, namespace[name]
 
 
@@ -221,10 +233,7 @@ def _notes(error: BaseException) -> list[str]:
     notes = getattr(error, "__notes__", None)
     if not isinstance(notes, (list, tuple)):
         return []
-    return [
-        clean(clip(redact(note), MAX_MESSAGE)) if type(note) is str else text_of(note)
-        for note in notes[:MAX_NOTES]
-    ]
+    return [note_of(note) for note in islice(notes, MAX_NOTES)]
 
 
 def _syntax_error(

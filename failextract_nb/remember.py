@@ -12,8 +12,11 @@ from contextlib import suppress
 from typing import Any, cast
 
 from failextract_nb import capture, failure
+from failextract_nb._safe import clean, message_of, type_name
 from failextract_nb.extractor import FailureExtractor
-from failextract_nb.failure import Context, Failure
+from failextract_nb.failure import Failure
+
+MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
 
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
@@ -48,15 +51,24 @@ def remember(
             **({} if known is None else {"again": known["id"]}),
         )
         FailureExtractor().add_failure(record)
+        _mark_stored(error, record)
         return record["id"]
     except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
-        note_problem(f"{type(error).__name__} was not recorded", problem)
+        note_problem(f"{type_name(type(error))} was not recorded", problem)
         return None
+
+
+def store_passed(record: Mapping[str, Any]) -> None:
+    """Store a pass.  Raises nothing, as ``remember``."""
+    try:
+        FailureExtractor().add_passed(record)
+    except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
+        note_problem(f"the pass of {record['test_name']} was not recorded", problem)
 
 
 def note_problem(what: str, problem: BaseException) -> None:
     """Say what went wrong inside, and keep it in ``get_statistics()["problems"]``."""
-    text = f"{what}: {type(problem).__name__}: {problem}"
+    text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
     FailureExtractor._store.problems.append(text)
     with suppress(Exception):  # where warnings are errors, they must not replace the user's own
         warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=4)
@@ -76,17 +88,21 @@ def _met_before(
     name: str | None,
     details: Mapping[str, Any],
 ) -> str:
-    context = Context(origin=origin, name=name or failure.UNKNOWN)
-    contexts = [*known.get("contexts", []), context]
+    contexts = known.get("contexts", [])
+    if len(contexts) >= MAX_CONTEXTS:
+        return known["id"]
     changes = {key: value for key, value in details.items() if known.get(key) is None}
-    changes["contexts"] = contexts
+    context = capture.context_of(origin, clean(name) if name else None, details)
+    changes["contexts"] = [*contexts, context]
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()
-    home = str(known.get(_HOME, known["id"].rpartition("-")[0]))
-    if home == failure.process_token:
+    if known.get(_HOME) == failure.process_token:
         extractor.add_context(known["id"], changes)
-    else:
+    else:  # from another process, or the first door could not store it
         extractor.add_failure({key: value for key, value in record.items() if key != _HOME})
-        home = failure.process_token
-    capture.mark(error, cast("Failure", {**record, _HOME: home}))
+    _mark_stored(error, record)
     return known["id"]
+
+
+def _mark_stored(error: BaseException, record: Failure) -> None:
+    capture.mark(error, cast("Failure", {**record, _HOME: failure.process_token}))

@@ -8,9 +8,10 @@ import time
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from failextract_nb.failure import Failure, Passed
+from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, size_of
 
 MEGABYTE = 1024 * 1024
@@ -32,7 +33,7 @@ class Store:
         self.passed: Kept[Passed] = Kept(self.lock)
         self.max_failures: int | None = None
         self.max_passed: int | None = None
-        self.max_memory: int | None = None  # bytes
+        self.max_memory: float | None = None  # bytes
         self.many = MANY_FAILURES
         self.by_type: Counter[str] = Counter()
         self.by_origin: Counter[str] = Counter()
@@ -70,7 +71,7 @@ class Store:
             old = self.failures.get(failure_id)
             if old is None:
                 return False
-            new: Failure = {**old, **changes}  # type: ignore[typeddict-item]
+            new = complete({**old, **changes, "id": failure_id})
             self._replace(new, size_of(new, SHARED_KEYS))
             return True
 
@@ -126,7 +127,10 @@ class Store:
             if kind in self.warned:
                 continue
             self.warned.add(kind)
-            warnings.warn(self._warning(kind), ResourceWarning, stacklevel=4)
+            # Not a ResourceWarning: Python shows none of those.  Where warnings are errors, the
+            # record is stored all the same.
+            with suppress(RuntimeWarning):
+                warnings.warn(self._warning(kind), RuntimeWarning, stacklevel=4)
 
     def _warning(self, kind: str) -> str:
         if kind == "many":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from failextract_nb.failure import where
+from failextract_nb.failure import line_of, where
 from failextract_nb.formats._base import visible
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = 25  # rows of a table that is shown; all are in the DataFrame
 SHOWN_COLUMNS = ("time", "where", "type", "message", "line")
+MIN_MESSAGE = 20  # however narrow the terminal is
 MAX_MESSAGE = 100  # characters of a message in a table that is shown
+MAX_LINE = 2**53  # no line, no count is above; a float is exact up to it
 
 # Column of the frame -> key of the record, where the value is taken as it is.
 _TEXT = {
@@ -58,17 +60,21 @@ def to_frame(failures: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         utc=True,
         errors="coerce",
         format="ISO8601",
-    )
+    ).as_unit("us")  # whatever the first record is written in
     columns["where"] = [where(record) for record in records]
-    columns["tags"] = [
-        ", ".join(str(tag) for tag in record.get("tags") or ()) for record in records
-    ]
+    columns["tags"] = [_tags(record.get("tags")) for record in records]
     index = pd.RangeIndex(1, len(records) + 1, name="#")
-    return pd.DataFrame({name: columns[name] for name in COLUMNS}, columns=COLUMNS).set_axis(index)
+    frame = pd.DataFrame({name: columns[name] for name in COLUMNS}, columns=COLUMNS)
+    # An empty column says nothing about its type.
+    return frame.astype(dict.fromkeys([*_TEXT, "where", "tags"], "str")).set_axis(index)
 
 
 def _whole(values: Iterable[float]) -> list[int | None]:
-    return [None if math.isnan(value) or not value else int(value) for value in values]
+    return [int(value) if 0 < value < MAX_LINE else None for value in values]
+
+
+def _tags(tags: object) -> str:
+    return ", ".join(map(str, tags)) if isinstance(tags, list) else str(tags or "")
 
 
 def newest(failures: Sequence[Mapping[str, Any]], count: int = SHOWN) -> pd.DataFrame:
@@ -83,7 +89,7 @@ def newest(failures: Sequence[Mapping[str, Any]], count: int = SHOWN) -> pd.Data
     shown["time"] = local.iloc[::-1].fillna("")
     for column in ("where", "type", "message"):
         shown[column] = [_one_line(value) for value in shown[column]]
-    shown["line"] = ["" if pd.isna(line) else str(line) for line in shown["line"]]
+    shown["line"] = [_one_line(line_of(record)) for record in reversed(failures[first:])]
     return shown
 
 
@@ -92,19 +98,27 @@ def _local_zone() -> Any:
 
 
 def _one_line(value: str) -> str:
-    text = " ".join(visible(value).split())
-    return f"{text[:MAX_MESSAGE]}…" if len(text) > MAX_MESSAGE else text
+    return _cut(" ".join(visible(value).split()), MAX_MESSAGE)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def to_text(
     failures: Sequence[Mapping[str, Any]], statistics: Mapping[str, Any] | None = None
 ) -> str:
-    """The table for a terminal."""
+    """The table for a terminal, as wide as that is: messages are cut to fit."""
     if not failures:
         return _NOTHING
     shown = newest(failures).reset_index().astype(str)
     rows: list[list[str]] = [[str(name) for name in shown.columns], *shown.to_numpy().tolist()]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    at = rows[0].index("message")
+    free = get_terminal_size().columns - sum(widths) - 2 * len(widths) + widths[at]
+    widths[at] = min(widths[at], max(MIN_MESSAGE, free))
+    for row in rows:
+        row[at] = _cut(row[at], widths[at])
     lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         for row in rows

@@ -93,5 +93,6 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
 
 def wrap(function: Any, failed: Failed, passed: Passed) -> Any:
     """A function of the same kind as ``function`` that tells how each call of it ended."""
-    make = next(make for fits, make in _KINDS if fits(function))
+    call = type(function).__call__  # of an object that is called like a function
+    make = next(make for fits, make in _KINDS if fits(function) or fits(call))
     return make(function, failed, passed)

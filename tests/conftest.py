@@ -76,7 +76,12 @@ def fail(function, *args, **kwargs) -> BaseException:
 
 def example(**more) -> dict:
     """A failure as a user might write it by hand."""
-    return {"test_name": "test_x", "exception_type": "ValueError", "exception_message": "no", **more}
+    return {
+        "test_name": "test_x",
+        "exception_type": "ValueError",
+        "exception_message": "no",
+        **more,
+    }
 
 
 assert Path(failextract_nb.__file__).parent.parent == ROOT, "the tests must run on this checkout"
