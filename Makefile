@@ -9,6 +9,8 @@ PIP_QUIET := --quiet --disable-pip-version-check
 XSD := build/junit-10.xsd
 # A kernel that a test starts writes where the test says, and nowhere else.
 export PYTHONDONTWRITEBYTECODE = 1
+# Absolute, because tests and the kernels they start run in folders of their own.
+export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
 .PHONY: help demo test test-lowest lint format bench lab clean
 .DEFAULT_GOAL := help

@@ -9,6 +9,7 @@ import textwrap
 from contextlib import suppress
 from pathlib import Path
 
+import coverage
 import pytest
 
 import failextract_nb
@@ -17,6 +18,13 @@ from failextract_nb.extractor import _OneActive
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_sessionfinish(session):
+    """Keep what a worker has measured: xdist may end it before it gets to its own exit."""
+    measuring = coverage.Coverage.current()
+    if measuring is not None and hasattr(session.config, "workerinput"):
+        measuring.save()
 
 
 @pytest.fixture(autouse=True)
