@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,19 +28,23 @@ class Autosave:
     """
 
     def __init__(
-        self, extractor: FailureExtractor, config: OutputConfig, every: int, seconds: float
+        self,
+        active: Callable[[], FailureExtractor],
+        config: OutputConfig,
+        every: int,
+        seconds: float,
     ) -> None:
         self.config = config
         self.every = every
         self.seconds = min(seconds, threading.TIMEOUT_MAX)
         self.saves = 0
         self.last_error: Exception | None = None
-        self._extractor = extractor
-        self._unsaved = len(extractor.failures)
+        self._active = active  # asked each time: a subclass may become the active one later
+        self._unsaved = len(active().failures)
         self._process = os.getpid()
         self._changed = threading.Condition()
         self._stopping = False
-        self._unsubscribe = extractor.subscribe(self._on_failure)
+        self._unsubscribe = active().subscribe(self._on_failure)
         self._thread = threading.Thread(
             target=self._run, name=f"failextract-autosave {config.path}", daemon=True
         )
@@ -81,7 +86,7 @@ class Autosave:
 
     def _threshold(self) -> int:
         """Never wait for more failures than the store keeps: they would be dropped unsaved."""
-        limit = self._extractor._store.max_failures
+        limit = self._active()._store.max_failures
         return self.every if limit is None else max(1, min(self.every, limit // 2))
 
     def _run(self) -> None:
@@ -100,13 +105,16 @@ class Autosave:
                 self._save(due)
 
     def _has_records(self) -> bool:
-        passed = self._extractor.passed_tests if self.config.include_passed else ()
-        return bool(len(self._extractor.failures) or len(passed))
+        passed = self._active().passed_tests if self.config.include_passed else ()
+        return bool(len(self._active().failures) or len(passed))
 
     def _save(self, due: int) -> None:
         try:
-            self._extractor.save_report(self.config)
+            self._active().save_report(self.config)
         except Exception as error:  # noqa: BLE001  # a thread of ours must not end, nor print
+            if repr(error) != repr(self.last_error):
+                what = f"the report {self.config.path} was not saved"
+                self._active()._store.note_problem(what, error)
             self.last_error = error
             with self._changed:
                 self._unsaved += due  # tried again with the next failure, or at the end
@@ -118,9 +126,9 @@ class Autosave:
 
 
 def start(
-    extractor: FailureExtractor, config: OutputConfig, every: int, seconds: float
+    active: Callable[[], FailureExtractor], config: OutputConfig, every: int, seconds: float
 ) -> Autosave:
-    """Start a background save, in the place of the one that writes the same path.
+    """Start a background save of ``active()``, in the place of the one that writes the same path.
 
     Raises TypeError or ValueError for a period or a target that makes no sense.
     """
@@ -138,7 +146,7 @@ def start(
         before = _running.pop(str(config.path), None)
     if before is not None:
         before.stop()
-    new = Autosave(extractor, config, every, seconds)
+    new = Autosave(active, config, every, seconds)
     with _lock:
         _running[str(config.path)] = new
     return new

@@ -7,7 +7,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
-from failextract_nb.capture import check_depth
+from failextract_nb.capture import check_depth, check_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.output import config_for, name_of, write
 from failextract_nb.remember import remember, store_passed
@@ -36,6 +36,7 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
     ) -> None:
         self.name = name
         self.failure_id: str | None = None
+        check_name(name)
         check_depth(max_depth)
         self._config = config_for(output, format, append, include_passed)
         self._include_locals = include_locals

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from failextract_nb import failure
 from failextract_nb._native import native
-from failextract_nb._safe import clean, message_of, text_of, type_name
+from failextract_nb._safe import clean, message_of, module_of, text_of, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.raised import MAX_FRAMES, Walk
 
@@ -47,22 +47,24 @@ latest = _Latest()
 
 # Sources come again with every failure of a cell or function: read once, and shared.
 _text = lru_cache(maxsize=256)(native)
-_STOPS = frozenset({"SkipTest", "Exit"})  # unittest's way to skip, pytest's way to leave
+# Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
+_STOPS = frozenset({
+    ("unittest.case", "SkipTest"), ("_pytest.outcomes", "Exit"),
+    ("builtins", "Skipped"),  # where pytest says that its own is from
+    ("asyncio.exceptions", "CancelledError"),
+})  # fmt: skip
 
 
 def is_failure(error: BaseException) -> bool:
     """Whether ``error`` is a failure, and not a way to stop, to skip or to clean up."""
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)
-    if isinstance(error, Exception):
-        kinds = type.__dict__["__mro__"].__get__(type(error))
-        return _STOPS.isdisjoint(map(type_name, kinds))
     if isinstance(error, KeyboardInterrupt):
         return options.record_interrupts
     if isinstance(error, GeneratorExit):
         return False
-    # asyncio.CancelledError and pytest's skip are BaseExceptions of modules that may be unloaded.
-    return type_name(type(error)) not in {"CancelledError", "Skipped"}
+    kinds = type.__dict__["__mro__"].__get__(type(error))
+    return _STOPS.isdisjoint((module_of(kind), type_name(kind)) for kind in kinds)
 
 
 def failure_from(
@@ -114,6 +116,12 @@ def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Con
     if details.get("output"):
         context["output"] = clean(details["output"])
     return context
+
+
+def check_name(name: object) -> None:
+    """Raise TypeError unless ``name`` is text, or None for the usual."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be text; got {name!r}")
 
 
 def check_depth(max_depth: object) -> None:

@@ -76,6 +76,7 @@ def extract_on_failure(
     Raises TypeError or ValueError that name the argument.
     """
     bare = callable(output) or isinstance(output, (classmethod, staticmethod))
+    capture.check_name(name)
     capture.check_depth(max_depth)
     wishes = _Wishes(
         config=None if bare else config_for(output, format, append, include_passed),
@@ -103,7 +104,11 @@ def _decorate(function: Any, wishes: _Wishes) -> Any:
     failed = _Failed(function, wishes)
     passed = _count_pass if not wishes.include_passed else None
     wrapper = wrap(function, failed, passed or failed.passed)
-    return functools.update_wrapper(wrapper, function)
+    functools.update_wrapper(wrapper, function)
+    with suppress(ValueError, TypeError):  # a callable that has none
+        # getfullargspec() and what stands on it do not follow __wrapped__.
+        wrapper.__signature__ = inspect.signature(function)
+    return wrapper
 
 
 class _Failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -87,6 +88,9 @@ class FailureExtractor(metaclass=_OneActive):
             failure.complete(captured)
             return captured, size_of(captured, SHARED_KEYS)  # type: ignore[return-value]
         record = failure.complete(_mapping(failure_data, "add_failure"))
+        if latest.failure is not None and latest.failure["id"] == record["id"]:  # a copy of it
+            latest.failure, latest.made = None, {}
+            store.note_time("capture", latest.seconds)
         return record, size_of(record)
 
     def add_passed(self, test_data: Mapping[str, Any]) -> str:
@@ -103,12 +107,15 @@ class FailureExtractor(metaclass=_OneActive):
         """Forget every failure, pass, count and warning; limits and listeners stay."""
         self._store.clear()
 
-    def save_report(self, config: OutputConfig) -> Path | None:
+    def save_report(self, config: OutputConfig | str | os.PathLike[str]) -> Path | None:
         """Write a report and return its path (None for standard output).
 
+        A path alone stands for ``OutputConfig(path)``.
         Raises ValueError or OSError that name the file; the old file and the store stay whole.
         """
         started = time.perf_counter()
+        if not isinstance(config, OutputConfig):
+            config = OutputConfig(config)
         store = self._store
         counts = {
             "dropped_failures": store.failures.dropped,
@@ -135,7 +142,7 @@ class FailureExtractor(metaclass=_OneActive):
         It is written after ``every`` new failures, or ``seconds`` after the first one not yet in
         it, and a last time at exit or ``stop()``.  A second call for one path replaces the first.
         """
-        return autosave.start(self, config, every, seconds)
+        return autosave.start(FailureExtractor, config, every, seconds)
 
     def set_memory_limits(
         self,
@@ -222,6 +229,14 @@ class FailureExtractor(metaclass=_OneActive):
 
     def _repr_html_(self) -> str:
         return table.to_html(self.failures.snapshot(), self.get_statistics())
+
+
+# A fork waits for a moment when no other thread is at work here: the child has no such threads.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    for _one in (FailureExtractor._store.lock, _OneActive.making):
+        os.register_at_fork(
+            before=_one.acquire, after_in_parent=_one.release, after_in_child=_one.release
+        )
 
 
 def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:

@@ -121,8 +121,9 @@ CORE = (
     *_FAILURE_DEFAULTS,
 )
 
-# What each include_* switch of a report takes away, at any depth of a record.
-SOURCE_KEYS = frozenset({"test_source", "cell_source", "code", "code_start"})
+# What each include_* switch of a report takes away, from causes and members of groups, too.
+FRAME_KEYS = frozenset({"code", "code_start"})  # the source in a frame
+SOURCE_KEYS = FRAME_KEYS | {"test_source", "cell_source"}
 FIXTURE_KEYS = frozenset({"fixtures"})
 LOCALS_KEYS = frozenset({"locals", "test_args", "test_kwargs"})
 TRACEBACK_KEYS = frozenset({"exception_traceback", "extracted_code", "locals"})

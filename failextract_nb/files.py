@@ -25,6 +25,17 @@ _path_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
 _path_locks_lock = threading.Lock()
 
 
+def _new_locks() -> None:
+    """In a forked child: the threads that held a lock are not there to give it back."""
+    global _path_locks_lock  # noqa: PLW0603  # what a fork has to renew
+    _path_locks_lock = threading.Lock()
+    _path_locks.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_locks)
+
+
 def write(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
     """Make ``path`` hold the text that ``chunks()`` gives; missing folders are made.
 
@@ -49,11 +60,12 @@ def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
             errno.EISDIR, "the report needs a file, and this is a folder", str(path)
         )
     target = Path(os.path.realpath(path))  # a link stays a link
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
-    )
+    temporary = ""
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
+        )
         with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.writelines(chunks())
             file.flush()
@@ -63,8 +75,8 @@ def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:  # such as a full disk
-            error.filename = str(path)
+        if isinstance(error, OSError):  # it names the temporary file, or none: the disk is full
+            error.filename, error.filename2 = str(path), None
         raise
 
 

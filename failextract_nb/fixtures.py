@@ -62,7 +62,7 @@ class FixtureExtractor:
         self._roots: dict[str, list[str]] = {}
 
     def extract_fixture_info(
-        self, test_func: Callable[..., Any], test_locals: Mapping[str, Any]
+        self, test_func: Callable[..., Any], test_locals: Mapping[str, Any] | None = None
     ) -> dict[str, Info]:
         """The fixtures that ``test_func`` needs, directly or through others, by name.
 
@@ -79,7 +79,7 @@ class FixtureExtractor:
             if name in out:
                 continue
             info = self._describe(name, function)
-            if name in test_locals:
+            if test_locals and name in test_locals:
                 info["value"] = text_of(test_locals[name], name)
             out[name] = info
             level: Info | None = info

@@ -38,7 +38,10 @@ def config_for(
     wanted, path = config.where, name_of(config)
 
     def where(one: Failure) -> object:
-        written = any(context.get("output") == path for context in one.get("contexts") or ())
+        contexts = one.get("contexts")
+        written = isinstance(contexts, list) and any(
+            isinstance(context, dict) and context.get("output") == path for context in contexts
+        )
         return written and (wanted is None or wanted(one))
 
     return replace(config, where=where)

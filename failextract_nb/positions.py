@@ -100,7 +100,7 @@ def is_library(file: str) -> bool:
 def _describe(code: CodeType, lasti: int, line: int) -> Position:
     file = code.co_filename
     linecache.checkcache(file)
-    lines = linecache.getlines(file)
+    lines = _lines_of(file)
     cell = cell_of(file, code)
     offset, name = (cell.offset, cell.label) if cell else (0, clean(file))
     start, end, column, end_column = _span(code, lasti)
@@ -130,6 +130,11 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         machinery=library and any(part in file for part in _MACHINERY),
         code=code,
     )
+
+
+def _lines_of(file: str) -> list[str]:
+    # Every exec() is "<string>"; from Python 3.13 on, linecache has the -c script under that name.
+    return [] if file == "<string>" else linecache.getlines(file)
 
 
 def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
@@ -181,7 +186,7 @@ def _indented_line(frame: failure.Frame) -> str:
 
 def source_of(code: CodeType) -> str:
     """The source of a whole function, or "" where there is none to read."""
-    lines = linecache.getlines(code.co_filename)
+    lines = _lines_of(code.co_filename)
     last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
     first = code.co_firstlineno
     return _source("".join(lines[first - 1 : max(first, last)])) if lines else ""

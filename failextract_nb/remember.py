@@ -6,13 +6,11 @@ record.  A record that came home on an exception from another process is taken i
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, cast
 
 from failextract_nb import capture, failure
-from failextract_nb._safe import clean, message_of, type_name
+from failextract_nb._safe import clean, type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 
@@ -68,14 +66,14 @@ def store_passed(record: Mapping[str, Any]) -> None:
 
 def note_problem(what: str, problem: BaseException) -> None:
     """Say what went wrong inside, and keep it in ``get_statistics()["problems"]``."""
-    text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
-    FailureExtractor._store.problems.append(text)
-    with suppress(Exception):  # where warnings are errors, they must not replace the user's own
-        warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=4)
+    FailureExtractor._store.note_problem(what, problem)
 
 
 def _is_again(known: Failure, origin: str, details: Mapping[str, Any] | None) -> bool:
-    """Whether a cell raises an exception object that an earlier cell has raised already."""
+    """Whether this exception object was raised before: for an earlier cell, or before clear()."""
+    home = str(known.get(_HOME, ""))
+    if home.startswith(failure.process_token) and home != _home():
+        return True
     if origin != "cell" or not any(one["origin"] == "cell" for one in known.get("contexts", [])):
         return False
     return known.get("execution_count") != (details or {}).get("execution_count")
@@ -96,7 +94,7 @@ def _met_before(
     changes["contexts"] = [*contexts, context]
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()
-    if known.get(_HOME) == failure.process_token:
+    if known.get(_HOME) == _home():
         extractor.add_context(known["id"], changes)
     else:  # from another process, or the first door could not store it
         extractor.add_failure({key: value for key, value in record.items() if key != _HOME})
@@ -105,4 +103,9 @@ def _met_before(
 
 
 def _mark_stored(error: BaseException, record: Failure) -> None:
-    capture.mark(error, cast("Failure", {**record, _HOME: failure.process_token}))
+    capture.mark(error, cast("Failure", {**record, _HOME: _home()}))
+
+
+def _home() -> str:
+    """This process' store, as it is since it was last cleared."""
+    return f"{failure.process_token}/{FailureExtractor._store.generation}"

@@ -191,13 +191,24 @@ def _choose(
     return chosen, passed if config.include_passed else None
 
 
-def _without(value: Any, keys: frozenset[str]) -> Any:
-    """``value`` without ``keys`` at any depth; the record itself stays as it is."""
-    if isinstance(value, dict):
-        return {key: _without(item, keys) for key, item in value.items() if key not in keys}
-    if isinstance(value, list):
-        return [_without(item, keys) for item in value]
-    return value
+def _without(raised: Any, keys: frozenset[str]) -> Any:
+    """A failure, cause or member without ``keys``; what a user put into it otherwise stays."""
+    if not isinstance(raised, dict):
+        return raised
+    out = {key: value for key, value in raised.items() if key not in keys - failure.FRAME_KEYS}
+    for key in ("causes", "exceptions"):
+        if isinstance(out.get(key), list):
+            out[key] = [_without(one, keys) for one in out[key]]
+    frames = out.get("extracted_code")
+    if isinstance(frames, list) and not keys.isdisjoint(failure.FRAME_KEYS):
+        out["extracted_code"] = [_without_source(frame) for frame in frames]
+    return out
+
+
+def _without_source(frame: Any) -> Any:
+    if not isinstance(frame, dict):
+        return frame
+    return {key: value for key, value in frame.items() if key not in failure.FRAME_KEYS}
 
 
 def _old_text(path: Path) -> str:

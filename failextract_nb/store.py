@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from failextract_nb._safe import message_of, type_name
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, size_of
 
@@ -38,6 +39,7 @@ class Store:
         self.by_type: Counter[str] = Counter()
         self.by_origin: Counter[str] = Counter()
         self.interrupted = 0
+        self.generation = 0  # how often clear() was called
         # What went wrong inside, newest last.
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
@@ -59,10 +61,10 @@ class Store:
         with self.lock:
             if self.failures.get(record["id"]) is not None:
                 self._replace(record, size)
-                return
-            self.failures.append(record, size)
-            self.by_type[record["exception_type"]] += 1
-            self.by_origin[record["origin"]] += 1
+            else:
+                self.failures.append(record, size)
+                self.by_type[record["exception_type"]] += 1
+                self.by_origin[record["origin"]] += 1
             crossed = self.trim()
         self.warn(crossed)
 
@@ -73,7 +75,9 @@ class Store:
                 return False
             new = complete({**old, **changes, "id": failure_id})
             self._replace(new, size_of(new, SHARED_KEYS))
-            return True
+            crossed = self.trim()
+        self.warn(crossed)
+        return True
 
     def _replace(self, record: Failure, size: int) -> None:
         old = self.failures.get(record["id"])
@@ -85,6 +89,9 @@ class Store:
 
     def add_passed(self, record: Passed, size: int) -> None:
         with self.lock:
+            if self.passed.get(record["id"]) is not None:
+                self.passed.replace(record, size)
+                return
             self.passed.append(record, size)
             if self.max_passed is not None and len(self.passed) > self.max_passed:
                 self.passed.drop_oldest()
@@ -144,8 +151,16 @@ class Store:
             "records; get_statistics()['dropped_failures'] counts them"
         )
 
+    def note_problem(self, what: str, problem: BaseException) -> None:
+        """Say what went wrong inside, and keep it for ``get_statistics()["problems"]``."""
+        text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
+        self.problems.append(text)
+        with suppress(Exception):  # where warnings are errors, they must not replace the user's own
+            warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=5)
+
     def clear(self) -> None:
         with self.lock:
+            self.generation += 1
             self.failures.clear()
             self.passed.clear()
             self.by_type.clear()

@@ -158,7 +158,8 @@ def caption(
     if known.get("passed_count"):
         parts.append(f"{known['passed_count']} passed")
     if known.get("dropped_failures"):
-        parts.append(f"{known['dropped_failures']} older ones dropped")
+        dropped = known["dropped_failures"]
+        parts.append(f"{dropped} older {'one' if dropped == 1 else 'ones'} dropped")
     if count > SHOWN:
         parts.append(f"the newest {SHOWN} are shown")
     return ", ".join(parts)

@@ -19,7 +19,10 @@ def _plain(function: Any, failed: Failed, passed: Passed) -> Any:
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            failed(error, args, kwargs)
+            try:  # noqa: SIM105  # suppress() itself needs stack
+                failed(error, args, kwargs)
+            except RecursionError:  # none left to record on; a door further out has some
+                pass
             raise
         passed()
         return result
@@ -33,7 +36,10 @@ def _coroutine(function: Any, failed: Failed, passed: Passed) -> Any:
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            failed(error, args, kwargs)
+            try:  # noqa: SIM105  # suppress() itself needs stack
+                failed(error, args, kwargs)
+            except RecursionError:  # none left to record on; a door further out has some
+                pass
             raise
         passed()
         return result
@@ -47,7 +53,10 @@ def _generator(function: Any, failed: Failed, passed: Passed) -> Any:
         try:
             result = yield from function(*args, **kwargs)
         except BaseException as error:
-            failed(error, args, kwargs)
+            try:  # noqa: SIM105  # suppress() itself needs stack
+                failed(error, args, kwargs)
+            except RecursionError:  # none left to record on; a door further out has some
+                pass
             raise
         passed()
         return result
@@ -76,7 +85,10 @@ def _async_generator(function: Any, failed: Failed, passed: Passed) -> Any:
                 else:
                     step = inner.asend(sent)
         except BaseException as error:
-            failed(error, args, kwargs)
+            try:  # noqa: SIM105  # suppress() itself needs stack
+                failed(error, args, kwargs)
+            except RecursionError:  # none left to record on; a door further out has some
+                pass
             raise
         passed()
 

@@ -380,6 +380,68 @@ def test_limits_show_set_and_lift(ip, capsys):
             magic(ip, wrong)
 
 
+def test_limits_that_code_has_set_are_shown_and_kept(ip, capsys):
+    """Setting one leaves the others, and the threshold of the warning."""
+    FailureExtractor().set_memory_limits(max_failures=10, warn_at=50)
+    magic(ip, "limits")
+    assert "max_failures   10" in capsys.readouterr().out
+    magic(ip, "limits --memory 5")
+    known = FailureExtractor().get_statistics()
+    assert (known["max_failures"], known["max_memory_mb"]) == (10, 5)
+    assert FailureExtractor()._store.many == 50
+    magic(ip, "config")
+    assert "FailExtract.max_failures = 10" in capsys.readouterr().out
+
+
+def test_a_mistyped_setting_does_not_stop_the_extension_from_loading(ip):
+    """IPython keeps the wrong value for the next load; the defaults hold then."""
+    ip.config.FailExtract.max_failures = 0
+    with pytest.warns(UserWarning, match="takes its default settings"):
+        ip.run_line_magic("reload_ext", "failextract_nb")
+    ip.run_cell("1 / 0")
+    assert len(failures()) == 1
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%failextract exprot",
+        "%failextract last abc",
+        "%failextract export x.pdf",
+        "%failextract export x.json --appnd",
+        "%failextract limits --failures 0",
+        "%%failextract --contineu\n1",
+    ],
+)
+def test_a_magic_of_ours_used_wrongly_is_no_failure(ip, cell):
+    """The user is told; their failures are not pushed out by it."""
+    result = ip.run_cell(cell)
+    assert isinstance(result.error_in_exec, UsageError)
+    assert failures() == []
+
+
+@pytest.mark.parametrize("asked", ["help", "--help", "-h", "?"])
+def test_help_is_where_people_look(ip, capsys, asked):
+    """However it is asked for."""
+    magic(ip, asked)
+    assert "%failextract export" in capsys.readouterr().out
+
+
+def test_an_indented_magic_keeps_its_options(ip):
+    """IPython takes the indentation off, and so do we."""
+    cell = "  %%failextract --name indented --continue --tag x\n  1 / 0"
+    assert ip.run_cell(cell, store_history=True).success
+    (one,) = failures()
+    assert (one["test_name"], one["tags"], one["line_number"]) == ("indented", ["x"], 2)
+
+
+def test_continue_works_through_run_cell_magic(ip, capsys):
+    """And the failure has the magic's name, not one of ours."""
+    ip.run_cell_magic("failextract", "--continue", "1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert failures()[0]["test_name"] == "%%failextract"
+
+
 def test_off_and_on(ip):
     """Off records nothing and leaves --continue working; on starts again."""
     magic(ip, "off")

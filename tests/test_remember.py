@@ -105,11 +105,12 @@ def test_what_the_first_door_could_not_store_the_next_one_does(extractor):
 
 
 def test_a_failure_that_was_dropped_is_not_taken_in_again(extractor):
-    """A door passed after ``clear`` does not bring the record back."""
+    """A door passed after the limit has pushed the record out does not bring it back."""
+    extractor.set_memory_limits(max_failures=1)
     error = fail(extract_on_failure(boom))
-    extractor.clear()
+    extractor.add_failure({"test_name": "newer"})
     assert remember(error, origin="cell", name="In[1]")
-    assert not extractor.failures
+    assert [one["test_name"] for one in extractor.failures] == ["newer"]
 
 
 def test_a_second_cell_that_raises_the_same_object(extractor):

@@ -72,6 +72,8 @@ def for_path(path: str | os.PathLike[str]) -> str:
     by_owner = sorted(names(), key=_in_folder().__contains__)
     endings = {ending: name for name in by_owner for ending in _endings(name)}
     matching = [ending for ending in endings if file.endswith(ending)]
+    if not matching and os.path.isdir(path):
+        raise ValueError(f"{os.fspath(path)!r} is a folder; name a file in it")
     if not matching:
         raise ValueError(
             f"the extension of {os.fspath(path)!r} is of no known format; "
@@ -124,7 +126,8 @@ class _Adapted(OutputFormatter):
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.extensions = tuple(getattr(inner, "extensions", ()))
+        endings = getattr(inner, "extensions", ())
+        self.extensions = (endings,) if isinstance(endings, str) else tuple(endings)
 
     def format(self, failures: Any, passed: Any = None, metadata: Any = None) -> str:
         return str(self.inner.format(failures, passed, metadata))

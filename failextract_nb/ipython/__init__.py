@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
+
+from traitlets import TraitError
 
 from failextract_nb import positions
 from failextract_nb.extractor import FailureExtractor
@@ -20,7 +23,11 @@ class Loaded:
 
     def __init__(self, ip: Any) -> None:
         self.ip = ip
-        self.settings = FailExtract(parent=ip)
+        try:
+            self.settings = FailExtract(parent=ip)
+        except TraitError as error:  # such as a mistyped %config, which IPython keeps
+            warnings.warn(f"failextract_nb takes its default settings: {error}", stacklevel=4)
+            self.settings = FailExtract()
         self.hooks = Hooks(ip, self.settings)
         self.magics = Magics(ip, self.settings)
 

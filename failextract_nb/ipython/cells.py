@@ -21,6 +21,10 @@ from failextract_nb.report import OutputConfig
 MAGIC = "%%failextract"
 
 
+class Misuse(UsageError):  # noqa: N818  # says it best
+    """A magic of ours, used wrongly: the user is told, and it is no failure of their code."""
+
+
 class CellOptions(NamedTuple):
     """What ``%%failextract`` asks for."""
 
@@ -52,7 +56,17 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line, posix=os.name != "nt")
     except ValueError as error:
-        raise UsageError(f"{line.strip()!r}: {error}") from None
+        raise Misuse(f"{line.strip()!r}: {error}") from None
+
+
+def parse_words(parser: MagicArgumentParser, words: list[str]) -> Namespace:
+    """What argparse makes of ``words``; Misuse that names the command, and lists its options."""
+    try:
+        found: Namespace = parser.parse_args(words)
+    except UsageError as error:
+        usage = " ".join(parser.format_usage().split()).removeprefix(":: ")
+        raise Misuse(f"{error}; the usage is {usage}") from None
+    return found
 
 
 def help_text() -> str:
@@ -66,7 +80,7 @@ def parse(line: str) -> CellOptions:
         found: Namespace = _parser().parse_args(split(line))
         config = config_for(found.output, found.format)
     except (UsageError, ValueError, TypeError) as error:
-        raise UsageError(f"{MAGIC}: {error}; %failextract help lists the options") from None
+        raise Misuse(f"{MAGIC}: {error}; %failextract help lists the options") from None
     return CellOptions(
         name=found.name,
         go_on=found.go_on,
@@ -79,6 +93,7 @@ def parse(line: str) -> CellOptions:
 def options_of(raw_cell: str) -> CellOptions:
     """The options of a cell, ``NO_OPTIONS`` where it has none."""
     for line in raw_cell.splitlines():
+        line = line.lstrip()  # IPython takes a cell's indentation off  # noqa: PLW2901
         if line.startswith(MAGIC):
             try:
                 return parse(line[len(MAGIC) :])
@@ -106,14 +121,14 @@ def strip_magic(lines: list[str]) -> list[str]:
 
 
 def _is_magic(line: str) -> bool:
-    return line.rstrip() == MAGIC or line.startswith(f"{MAGIC} ")
+    return line.strip() == MAGIC or line.lstrip().startswith(f"{MAGIC} ")
 
 
 def _lines_dropped(lines: list[str]) -> int:
     """How many lines ``strip_magic`` takes off the top of a cell that starts with its magic."""
     for number, line in enumerate(lines[1:], 1):
         if line.strip():
-            return number if line.startswith("%%") else 0
+            return number if line.lstrip().startswith("%%") else 0
     return 0
 
 

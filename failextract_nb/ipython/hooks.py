@@ -10,7 +10,13 @@ from typing import Any
 
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import UNKNOWN
-from failextract_nb.ipython.cells import CellOptions, body_offset_of, offset_of, options_of
+from failextract_nb.ipython.cells import (
+    CellOptions,
+    Misuse,
+    body_offset_of,
+    offset_of,
+    options_of,
+)
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.output import name_of, write
 from failextract_nb.positions import Cell
@@ -56,7 +62,7 @@ class Hooks:
                     self._offsets.pop(name, None)
             self._guesses = {}
         error = result.error_before_exec or result.error_in_exec
-        if error is None:
+        if error is None or isinstance(error, Misuse):
             return
         try:
             self._failed(result, error, options_of(result.info.raw_cell or ""))

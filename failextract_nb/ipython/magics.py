@@ -5,7 +5,6 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from failextract_nb import formats
@@ -13,6 +12,7 @@ from failextract_nb.block import capture_failures
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import where
 from failextract_nb.ipython import cells
+from failextract_nb.ipython.cells import Misuse, parse_words
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.report import OutputConfig
 
@@ -44,15 +44,17 @@ class Magics:
     def line(self, line: str = "") -> None:
         """Look at the failures of this session; ``%failextract help`` says how."""
         command, *arguments = cells.split(line) or ["show"]
+        if command in ("--help", "-h", "?"):
+            command = "help"
         if command not in SUBCOMMANDS:
             nearest = get_close_matches(command, SUBCOMMANDS, n=1)
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-            raise UsageError(
+            raise Misuse(
                 f"%failextract has no subcommand {command!r}.{hint} "
                 f"There are: {', '.join(SUBCOMMANDS)}"
             )
         if arguments and command not in ("last", "export", "limits"):
-            raise UsageError(f"%failextract {command} takes no arguments; got {arguments[0]!r}")
+            raise Misuse(f"%failextract {command} takes no arguments; got {arguments[0]!r}")
         getattr(self, f"_{command}")(arguments)
 
     def cell(self, line: str, cell: str) -> None:
@@ -62,13 +64,18 @@ class Magics:
         with wrong options, and from code that calls run_cell_magic.
         """
         options = cells.parse(line)
-        with capture_failures(
-            options.name,
-            output=options.config,
-            include_locals=options.include_locals,
-            tags=list(options.tags),
-        ):
-            self._ip.ex(self._ip.transform_cell(cell))
+        try:
+            with capture_failures(
+                options.name or cells.MAGIC,
+                output=options.config,
+                include_locals=options.include_locals,
+                tags=list(options.tags),
+            ):
+                self._ip.ex(self._ip.transform_cell(cell))
+        except Exception:
+            if not options.go_on:
+                raise
+            self._ip.showtraceback()
 
     def display(self, extractor: FailureExtractor) -> None:
         """Show the table: HTML and export buttons in a notebook, text in a terminal."""
@@ -97,12 +104,12 @@ class Magics:
             _say(f"{name:<20} {_brief(value)}")
 
     def _export(self, arguments: list[str]) -> None:
-        parser = MagicArgumentParser(prog="%failextract export", add_help=False)
+        parser = MagicArgumentParser(prog="failextract export", add_help=False)
         parser.add_argument("file")
         parser.add_argument("--format")
         parser.add_argument("--append", action="store_true")
         parser.add_argument("--passed", action="store_true")
-        found = parser.parse_args(arguments)
+        found = parse_words(parser, arguments)
         extractor = FailureExtractor()
         try:
             config = OutputConfig(
@@ -113,9 +120,13 @@ class Magics:
             )
             path = extractor.save_report(config)
         except (ValueError, TypeError, OSError, ImportError) as error:
-            raise UsageError(f"nothing was exported: {error}") from error
+            raise Misuse(f"nothing was exported: {error}") from error
         count = len(extractor.failures)
-        _say(f"{count} failure{'' if count == 1 else 's'} written to {path or 'standard output'}")
+        what = f"{count} failure{'' if count == 1 else 's'}"
+        if found.append:
+            _say(f"{what} of this session stand in {path}, beside what it held before")
+        elif path is not None:
+            _say(f"{what} written to {path}")
 
     def _formats(self, _arguments: list[str]) -> None:
         for name in formats.names():
@@ -128,27 +139,28 @@ class Magics:
         _say(f"{count} failure{'' if count == 1 else 's'} forgotten.")
 
     def _limits(self, arguments: list[str]) -> None:
-        parser = MagicArgumentParser(prog="%failextract limits", add_help=False)
+        parser = MagicArgumentParser(prog="failextract limits", add_help=False)
         parser.add_argument("--failures", type=int, dest="max_failures")
         parser.add_argument("--passed", type=int, dest="max_passed")
         parser.add_argument("--memory", type=float, dest="max_memory_mb")
         parser.add_argument("--none", action="store_true")
-        found = vars(parser.parse_args(arguments))
+        found = vars(parse_words(parser, arguments))
         lift = found.pop("none")
         for name, limit in found.items():
             if lift or limit is not None:
                 self._set(name, limit)
+        self._settings.adopt_limits()
         for name in found:
             limit = getattr(self._settings, name)
             _say(f"{name:<14} {'no limit' if limit is None else limit}")
 
-    def _set(self, name: str, value: object) -> None:
+    def _set(self, name: str, value: float | None) -> None:
         from traitlets import TraitError
 
         try:
-            setattr(self._settings, name, value)
-        except TraitError as error:
-            raise UsageError(f"%failextract limits: {error}") from error
+            self._settings.set_limit(name, value)
+        except TraitError:
+            raise Misuse(f"{name} must be a number above 0; got {value!r}") from None
 
     def _on(self, _arguments: list[str]) -> None:
         self._settings.enabled = True
@@ -159,6 +171,7 @@ class Magics:
         _say("Failing cells are no longer recorded; %failextract on starts again.")
 
     def _config(self, _arguments: list[str]) -> None:
+        self._settings.adopt_limits()
         for name, trait in sorted(self._settings.traits(config=True).items()):
             value = getattr(self._settings, name)
             _say(f"FailExtract.{name} = {value!r}\n    {trait.help}")
@@ -176,7 +189,7 @@ def _say(text: str) -> None:
 def _number(command: str, arguments: list[str]) -> int:
     text = arguments[0] if arguments else "1"
     if len(arguments) > 1 or not text.isdecimal() or int(text) < 1:
-        raise UsageError(
+        raise Misuse(
             f"%failextract {command} takes one number above 0; got {' '.join(arguments)!r}"
         )
     return int(text)

@@ -41,26 +41,34 @@ class FailExtract(Configurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._apply_options()
-        # Limits that code has set before %load_ext stay, unless the configuration names some.
-        if any(getattr(self, name) is not None for name in _LIMITS):
-            self._apply_limits()
-        else:
-            self._adopt_limits()
-        self.observe(self._apply_options, names=list(_OPTIONS))
-        self.observe(self._apply_limits, names=list(_LIMITS))
-
-    def _adopt_limits(self) -> None:
-        known = FailureExtractor().get_statistics()
+        # Limits that code has set before %load_ext stay, unless the configuration names them.
         for name in _LIMITS:
-            setattr(self, name, known[name])
+            if getattr(self, name) is not None:
+                self.set_limit(name, getattr(self, name))
+        self.adopt_limits()
+        self.observe(self._apply_options, names=list(_OPTIONS))
+        self.observe(lambda change: self.set_limit(change.name, change.new), names=list(_LIMITS))
+
+    def adopt_limits(self) -> None:
+        """Take over the limits that are in force: code may have set them since."""
+        known = FailureExtractor().get_statistics()
+        with self.hold_trait_notifications():
+            for name in _LIMITS:
+                setattr(self, name, known[name])
+
+    def set_limit(self, name: str, limit: float | None) -> None:
+        """Put one limit in force and leave the others as they are; TraitError if it is none."""
+        if getattr(self, name) != limit:
+            setattr(self, name, limit)  # checks it, and comes back here when it is observed
+        extractor = FailureExtractor()
+        known = extractor.get_statistics()
+        if known[name] != limit:
+            limits = {one: known[one] for one in _LIMITS}
+            extractor.set_memory_limits(**{**limits, name: limit}, warn_at=extractor._store.many)
 
     def _apply_options(self, _change: Any = None) -> None:
         for name in _OPTIONS:
             setattr(capture.options, name, getattr(self, name))
-
-    def _apply_limits(self, _change: Any = None) -> None:
-        limits = {name: getattr(self, name) for name in _LIMITS}
-        FailureExtractor().set_memory_limits(**limits)
 
     def restore(self) -> None:
         """Leave the capture as it is without the extension; limits and failures stay."""

@@ -17,9 +17,9 @@ REPORT = "failextract-report"  # the name of the files that the buttons write, w
 
 def show(extractor: FailureExtractor) -> None:
     """Display the failures and the export buttons."""
-    from IPython.display import HTML, display
+    from IPython.display import display
 
-    display(HTML(extractor._repr_html_()))
+    display({"text/html": extractor._repr_html_(), "text/plain": repr(extractor)}, raw=True)
     if len(extractor.failures):
         display(_bundle(export_buttons(extractor)), raw=True)
 
