@@ -413,10 +413,13 @@ def test_a_mistyped_setting_does_not_stop_the_extension_from_loading(ip):
         "%%failextract --contineu\n1",
     ],
 )
-def test_a_magic_of_ours_used_wrongly_is_no_failure(ip, cell):
-    """The user is told; their failures are not pushed out by it."""
+def test_a_magic_of_ours_used_wrongly_is_no_failure(ip, cell, capsys):
+    """The user is told in one line; their failures are not pushed out by it."""
     result = ip.run_cell(cell)
-    assert isinstance(result.error_in_exec, UsageError)
+    assert type(result.error_in_exec) is UsageError  # what IPython shows without a traceback
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    assert (said.out + said.err).startswith("UsageError: ")
     assert failures() == []
 
 

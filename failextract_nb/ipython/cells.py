@@ -21,8 +21,19 @@ from failextract_nb.report import OutputConfig
 MAGIC = "%%failextract"
 
 
-class Misuse(UsageError):  # noqa: N818  # says it best
-    """A magic of ours, used wrongly: the user is told, and it is no failure of their code."""
+def misuse(text: str) -> UsageError:
+    """A magic of ours was used wrongly: the user is told, and it is no failure of their code.
+
+    Not a subclass: IPython shows exactly UsageError in one line, all others with a traceback.
+    """
+    error = UsageError(text)
+    error.misuse_of = MAGIC  # type: ignore[attr-defined]
+    return error
+
+
+def is_misuse(error: BaseException) -> bool:
+    """Whether ``error`` was made by ``misuse``."""
+    return getattr(error, "misuse_of", None) == MAGIC
 
 
 class CellOptions(NamedTuple):
@@ -56,16 +67,16 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line, posix=os.name != "nt")
     except ValueError as error:
-        raise Misuse(f"{line.strip()!r}: {error}") from None
+        raise misuse(f"{line.strip()!r}: {error}") from None
 
 
 def parse_words(parser: MagicArgumentParser, words: list[str]) -> Namespace:
-    """What argparse makes of ``words``; Misuse that names the command, and lists its options."""
+    """What argparse makes of ``words``; a UsageError that lists the command's options."""
     try:
         found: Namespace = parser.parse_args(words)
     except UsageError as error:
         usage = " ".join(parser.format_usage().split()).removeprefix(":: ")
-        raise Misuse(f"{error}; the usage is {usage}") from None
+        raise misuse(f"{error}; the usage is {usage}") from None
     return found
 
 
@@ -80,7 +91,7 @@ def parse(line: str) -> CellOptions:
         found: Namespace = _parser().parse_args(split(line))
         config = config_for(found.output, found.format)
     except (UsageError, ValueError, TypeError) as error:
-        raise Misuse(f"{MAGIC}: {error}; %failextract help lists the options") from None
+        raise misuse(f"{MAGIC}: {error}; %failextract help lists the options") from None
     return CellOptions(
         name=found.name,
         go_on=found.go_on,

@@ -12,8 +12,8 @@ from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import UNKNOWN
 from failextract_nb.ipython.cells import (
     CellOptions,
-    Misuse,
     body_offset_of,
+    is_misuse,
     offset_of,
     options_of,
 )
@@ -62,7 +62,7 @@ class Hooks:
                     self._offsets.pop(name, None)
             self._guesses = {}
         error = result.error_before_exec or result.error_in_exec
-        if error is None or isinstance(error, Misuse):
+        if error is None or is_misuse(error):
             return
         try:
             self._failed(result, error, options_of(result.info.raw_cell or ""))

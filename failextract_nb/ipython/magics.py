@@ -12,7 +12,7 @@ from failextract_nb.block import capture_failures
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import where
 from failextract_nb.ipython import cells
-from failextract_nb.ipython.cells import Misuse, parse_words
+from failextract_nb.ipython.cells import misuse, parse_words
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.report import OutputConfig
 
@@ -49,12 +49,12 @@ class Magics:
         if command not in SUBCOMMANDS:
             nearest = get_close_matches(command, SUBCOMMANDS, n=1)
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-            raise Misuse(
+            raise misuse(
                 f"%failextract has no subcommand {command!r}.{hint} "
                 f"There are: {', '.join(SUBCOMMANDS)}"
             )
         if arguments and command not in ("last", "export", "limits"):
-            raise Misuse(f"%failextract {command} takes no arguments; got {arguments[0]!r}")
+            raise misuse(f"%failextract {command} takes no arguments; got {arguments[0]!r}")
         getattr(self, f"_{command}")(arguments)
 
     def cell(self, line: str, cell: str) -> None:
@@ -120,7 +120,7 @@ class Magics:
             )
             path = extractor.save_report(config)
         except (ValueError, TypeError, OSError, ImportError) as error:
-            raise Misuse(f"nothing was exported: {error}") from error
+            raise misuse(f"nothing was exported: {error}") from error
         count = len(extractor.failures)
         what = f"{count} failure{'' if count == 1 else 's'}"
         if found.append:
@@ -160,7 +160,7 @@ class Magics:
         try:
             self._settings.set_limit(name, value)
         except TraitError:
-            raise Misuse(f"{name} must be a number above 0; got {value!r}") from None
+            raise misuse(f"{name} must be a number above 0; got {value!r}") from None
 
     def _on(self, _arguments: list[str]) -> None:
         self._settings.enabled = True
@@ -189,7 +189,7 @@ def _say(text: str) -> None:
 def _number(command: str, arguments: list[str]) -> int:
     text = arguments[0] if arguments else "1"
     if len(arguments) > 1 or not text.isdecimal() or int(text) < 1:
-        raise Misuse(
+        raise misuse(
             f"%failextract {command} takes one number above 0; got {' '.join(arguments)!r}"
         )
     return int(text)
