@@ -82,7 +82,7 @@ def parse_words(parser: MagicArgumentParser, words: list[str]) -> Namespace:
 
 def help_text() -> str:
     """The options of ``%%failextract``."""
-    return _parser().format_help()
+    return str(_parser().format_help()).lstrip(":\n")  # what reStructuredText would need
 
 
 def parse(line: str) -> CellOptions:
