@@ -56,14 +56,14 @@ def extractor():
 def run_python(tmp_path):
     """Run code in a fresh interpreter; returns what it printed, fails with its traceback."""
 
-    def run(code: str, *args: str, check: bool = True, **env: str) -> subprocess.CompletedProcess:
+    def run(code: str, *args: str, check: bool = True, **env: str | None):
         done = subprocess.run(
             [sys.executable, *args, "-c", textwrap.dedent(code)],
             capture_output=True,
             text=True,
             timeout=120,
             cwd=tmp_path,
-            env={**os.environ, **env},
+            env={key: one for key, one in {**os.environ, **env}.items() if one is not None},
             check=False,
         )
         if check:
