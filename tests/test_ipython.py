@@ -380,6 +380,16 @@ def test_limits_show_set_and_lift(ip, capsys):
             magic(ip, wrong)
 
 
+def test_a_small_memory_limit_of_the_code_does_not_stop_loading(shell, capsys):
+    """Whatever the store takes, the settings take."""
+    FailureExtractor().set_memory_limits(max_memory_mb=0.001)
+    shell.run_line_magic("load_ext", "failextract_nb")
+    magic(shell, "limits")
+    assert "max_memory_mb  0.001" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="max_memory_mb must be a number above 0"):
+        magic(shell, "limits --memory 0")
+
+
 def test_limits_that_code_has_set_are_shown_and_kept(ip, capsys):
     """Setting one leaves the others, and the threshold of the warning."""
     FailureExtractor().set_memory_limits(max_failures=10, warn_at=50)

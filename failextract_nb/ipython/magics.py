@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from IPython.core.magic_arguments import MagicArgumentParser
+from traitlets import TraitError
 
 from failextract_nb import formats
 from failextract_nb.block import capture_failures
@@ -155,11 +156,9 @@ class Magics:
             _say(f"{name:<14} {'no limit' if limit is None else limit}")
 
     def _set(self, name: str, value: float | None) -> None:
-        from traitlets import TraitError
-
         try:
             self._settings.set_limit(name, value)
-        except TraitError:
+        except (TraitError, ValueError):
             raise misuse(f"{name} must be a number above 0; got {value!r}") from None
 
     def _on(self, _arguments: list[str]) -> None:

@@ -35,7 +35,7 @@ class FailExtract(Configurable):
         None, min=1, allow_none=True, help="Keep the newest passed tests only; None keeps all."
     ).tag(config=True)
     max_memory_mb = Float(
-        None, min=0.01, allow_none=True, help="Megabytes of records kept; None keeps all."
+        None, min=0.0, allow_none=True, help="Megabytes of records kept; None keeps all."
     ).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -57,7 +57,9 @@ class FailExtract(Configurable):
                 setattr(self, name, known[name])
 
     def set_limit(self, name: str, limit: float | None) -> None:
-        """Put one limit in force and leave the others as they are; TraitError if it is none."""
+        """Put one limit in force and leave the others as they are; TraitError or ValueError
+        if it is none.
+        """
         if getattr(self, name) != limit:
             setattr(self, name, limit)  # checks it, and comes back here when it is observed
         extractor = FailureExtractor()
