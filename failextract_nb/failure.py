@@ -195,6 +195,11 @@ def _fill(record: dict[str, Any], defaults: dict[str, Any]) -> None:
             record[key] = str(value)
 
 
+def counted(count: int, noun: str = "failure") -> str:
+    """``1 failure``, ``2 failures``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def where(failure: Mapping[str, Any]) -> str:
     """The short place of a failure that a person recognises: ``In[5]``, a test, a function."""
     name = str(failure.get("test_name", UNKNOWN))

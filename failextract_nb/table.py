@@ -8,7 +8,7 @@ from html import escape
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from failextract_nb.failure import line_of, where
+from failextract_nb.failure import counted, line_of, where
 from failextract_nb.formats._base import visible
 
 if TYPE_CHECKING:
@@ -154,12 +154,11 @@ def caption(
     """``3 failures, 2 passed, 5 older ones dropped``, and how many rows are not shown."""
     known = statistics or {}
     count = len(failures)
-    parts = [f"{count} failure{'' if count == 1 else 's'}"]
+    parts = [counted(count)]
     if known.get("passed_count"):
         parts.append(f"{known['passed_count']} passed")
     if known.get("dropped_failures"):
-        dropped = known["dropped_failures"]
-        parts.append(f"{dropped} older {'one' if dropped == 1 else 'ones'} dropped")
+        parts.append(f"{counted(known['dropped_failures'], 'older one')} dropped")
     if count > SHOWN:
         parts.append(f"the newest {SHOWN} are shown")
     return ", ".join(parts)

@@ -97,20 +97,16 @@ def _head(count: int) -> ET.Element:
         _el("meta", charset="utf-8"),
         policy,
         _el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        _el("title", f"{_count(count)} – failure report"),
+        _el("title", f"{words.counted(count)} – failure report"),
         _el("style", _STYLE),
     )
-
-
-def _count(count: int) -> str:
-    return f"{count} failure{'' if count == 1 else 's'}"
 
 
 def _summary(
     failures: list[Mapping[str, Any]], passed: Records | None, metadata: Metadata | None
 ) -> str:
     known = dict(metadata or {})
-    parts = [_count(len(failures)) if failures else "Nothing failed"]
+    parts = [words.counted(len(failures)) if failures else "Nothing failed"]
     if passed is not None and "passed_count" in known:
         parts.append(f"{known['passed_count']} passed")
     if known.get("dropped_failures"):

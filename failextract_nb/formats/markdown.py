@@ -93,7 +93,7 @@ def fence(text: object, language: str = "") -> str:
 
 def _summary(count: int, passed: Sized | None, metadata: Metadata | None) -> str:
     known = dict(metadata or {})
-    parts = [f"**{count}** failure{'' if count == 1 else 's'}"]
+    parts = [words.counted(count)]
     if passed is not None:
         parts.append(f"{len(passed)} passed")
     if known.get("dropped_failures"):

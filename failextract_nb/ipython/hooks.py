@@ -9,7 +9,6 @@ from types import CodeType
 from typing import Any
 
 from failextract_nb.extractor import FailureExtractor
-from failextract_nb.failure import UNKNOWN
 from failextract_nb.ipython.cells import (
     CellOptions,
     body_offset_of,
@@ -55,11 +54,9 @@ class Hooks:
     def post_run_cell(self, result: Any) -> None:
         """Record the failure of the cell that has just run, if it failed."""
         if self._guesses:
-            for count, name in self._guesses.items():
-                if count != result.execution_count and name != self._guesses.get(
-                    result.execution_count
-                ):
-                    self._offsets.pop(name, None)
+            right = self._guesses.get(result.execution_count)
+            for name in set(self._guesses.values()) - {right}:
+                self._offsets.pop(name, None)
             self._guesses = {}
         error = result.error_before_exec or result.error_in_exec
         if error is None or is_misuse(error):
@@ -141,4 +138,4 @@ class Hooks:
 def notebook_path(ip: Any) -> str | None:
     """The notebook's path, where the server or the editor tells it."""
     path = os.environ.get("JPY_SESSION_NAME") or ip.user_ns.get("__vsc_ipynb_file__")
-    return str(path) if path and str(path) != UNKNOWN else None
+    return str(path) if path else None

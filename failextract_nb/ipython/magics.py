@@ -11,7 +11,7 @@ from traitlets import TraitError
 from failextract_nb import formats
 from failextract_nb.block import capture_failures
 from failextract_nb.extractor import FailureExtractor
-from failextract_nb.failure import where
+from failextract_nb.failure import counted, where
 from failextract_nb.ipython import cells
 from failextract_nb.ipython.cells import misuse, parse_words
 from failextract_nb.ipython.settings import FailExtract
@@ -122,8 +122,7 @@ class Magics:
             path = extractor.save_report(config)
         except (ValueError, TypeError, OSError, ImportError) as error:
             raise misuse(f"nothing was exported: {error}") from error
-        count = len(extractor.failures)
-        what = f"{count} failure{'' if count == 1 else 's'}"
+        what = counted(len(extractor.failures))
         if found.append:
             _say(f"{what} of this session stand in {path}, beside what it held before")
         elif path is not None:
@@ -137,7 +136,7 @@ class Magics:
         extractor = FailureExtractor()
         count = len(extractor.failures)
         extractor.clear()
-        _say(f"{count} failure{'' if count == 1 else 's'} forgotten.")
+        _say(f"{counted(count)} forgotten.")
 
     def _limits(self, arguments: list[str]) -> None:
         parser = MagicArgumentParser(prog="failextract limits", add_help=False)

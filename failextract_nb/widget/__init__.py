@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from failextract_nb import formats
 from failextract_nb.extractor import FailureExtractor
+from failextract_nb.failure import counted
 from failextract_nb.report import OutputConfig
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def _export(extractor: FailureExtractor, name: str, said: Any) -> None:
         said.value = f"<b>Not written:</b> {escape(f'{type(error).__name__}: {error}')}"
         return
     assert path is not None  # noqa: S101  # a file was named
-    count = len(extractor.failures)
-    what = f"{count} failure{'' if count == 1 else 's'}"
-    said.value = f"{what} written to {escape(str(path.resolve()))}"
+    said.value = f"{counted(len(extractor.failures))} written to {escape(str(path.resolve()))}"
 
 
 def _bundle(box: ipywidgets.VBox) -> dict[str, Any]:
