@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import nbclient
@@ -98,3 +99,17 @@ def test_the_demo_shows_the_failures_and_the_reports(run_python):
     assert "5 failures, 1 passed" in done.stdout
     for name in formats.names():
         assert f"failures{formats.extension(name)}" in done.stdout
+
+
+def test_a_second_make_installs_nothing():
+    """Once the environment stands, make has nothing to set up before it tests or opens the lab."""
+    stamp, xsd = ROOT / ".venv" / ".ready", ROOT / "build" / "junit-10.xsd"
+    if not (stamp.exists() and xsd.exists()):
+        pytest.skip("the environment was not made by make")
+    assert stamp.stat().st_mtime >= (ROOT / "pyproject.toml").stat().st_mtime
+    done = subprocess.run(
+        ["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "pytest" in done.stdout
+    assert "pip " not in done.stdout
+    assert "venv .venv" not in done.stdout
