@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
 MAX_WORD = 40  # characters of a column's name, a dtype, a device
 MAX_COLUMNS = 12
+MAX_DTYPES = 256  # remembered
 SCALAR = "scalar"
 
 # Summarised by what their attributes say: their repr may be slow, huge, or a download.
@@ -27,42 +28,60 @@ def is_lazy(roots: Sequence[str], name: str) -> bool:
     return name in LAZY_NAMES or not LAZY.isdisjoint(roots)
 
 
-def describe(value: Any, cls: type) -> list[str]:
-    """Shape, dtype, device and columns of ``value``, as far as it has them; never its content.
+def describer(cls: type) -> Callable[[Any], list[str]]:
+    """A function that tells shape, dtype, device and columns of objects of ``cls``, no content.
 
-    Looked up on the class first, because ``frame.dtype`` may be a column.
+    What the class has is looked up once, and on the class: ``frame.dtype`` may be a column.
     """
-    parts = []
-    shape = _attribute(value, cls, "shape")
-    if type(shape) is tuple or type(shape).__name__ == "Size":  # torch's own tuple
-        parts.append(" × ".join(str(n) for n in shape) or SCALAR)
-        if (dtype := _attribute(value, cls, "dtype")) is not None:
-            parts.append(_word(dtype))
-        if (device := _attribute(value, cls, "device")) is not None and str(device) != "cpu":
-            parts.append(_word(device))
-    elif (sizes := _attribute(value, cls, "sizes")) is not None:
-        parts.append(_sizes(sizes))
-    names = _attribute(value, cls, "column_names")  # Arrow's ``columns`` are the data
-    columns = _attribute(value, cls, "columns") if names is None else names
-    if columns is not None:
-        parts.append(_columns(columns))
-    return [part for part in parts if part]
+    has_shape, has_dtype, has_device, has_sizes, has_names, has_columns = (
+        hasattr(cls, name) for name in _ATTRIBUTES
+    )
+    named = "column_names" if has_names else "columns"  # Arrow's ``columns`` are the data
+
+    def describe(value: Any) -> list[str]:
+        parts: list[str] = []
+        shape: Any = getattr(value, "shape", None) if has_shape else None
+        if type(shape) is tuple or type(shape).__name__ == "Size":  # torch's own tuple
+            parts.append(" × ".join([str(n) for n in shape]) or SCALAR)
+            if has_dtype and (dtype := getattr(value, "dtype", None)) is not None:
+                parts.append(_dtype(dtype))
+            if has_device and (device := str(getattr(value, "device", ""))) not in _HERE:
+                parts.append(_cut(device))
+        elif has_sizes and (sizes := getattr(value, "sizes", None)) is not None:
+            parts.append(_sizes(sizes))
+        if (has_names or has_columns) and (columns := getattr(value, named, None)) is not None:
+            parts.append(_columns(columns))
+        return [part for part in parts if part]
+
+    return describe
 
 
-def _attribute(value: Any, cls: type, name: str) -> Any:
-    return getattr(value, name, None) if hasattr(cls, name) else None
+_ATTRIBUTES = ("shape", "dtype", "device", "sizes", "column_names", "columns")
+_HERE = ("cpu", "None", "")  # a device that is not worth a word
+_dtypes: dict[str, str] = {}  # numpy's code of a dtype -> its name, which numpy is slow to tell
 
 
-def _word(value: object) -> str:
-    text = str(value)
+def _dtype(dtype: Any) -> str:
+    if type(dtype).__module__ != "numpy.dtypes" or dtype.kind == "V":  # V: fields of the user's
+        return _cut(str(dtype))
+    text = _dtypes.get(dtype.str)
+    if text is None:
+        text = _dtypes[dtype.str] = _cut(str(dtype))
+        if len(_dtypes) > MAX_DTYPES:
+            _dtypes.clear()
+    return text
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= MAX_WORD else f"{text[:MAX_WORD]}…"
 
 
 def _columns(columns: Any) -> str:
     length = len(columns)
-    first = [_word(column) for column in columns[:MAX_COLUMNS]]
+    # Slicing an index makes an index.
+    first = list(columns) if length <= MAX_COLUMNS else columns[:MAX_COLUMNS]
     more = f", … {length - MAX_COLUMNS} more" if length > MAX_COLUMNS else ""
-    return f"columns: {', '.join(first)}{more}" if first else ""
+    return f"columns: {', '.join([_cut(str(column)) for column in first])}{more}" if length else ""
 
 
 def _sizes(sizes: Any) -> str:

@@ -9,16 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from failextract_nb._redact import mask, secret_name
-from failextract_nb._safe import (
-    CONTAINERS,
-    base_of,
-    bounded,
-    clean,
-    is_blank,
-    module_of,
-    text_of,
-    type_name,
-)
+from failextract_nb._safe import CONTAINERS, base_of, is_blank, text_of
+from failextract_nb._strings import bounded, clean, module_of, type_name
 
 MAX_NATIVE_TEXT = 1_000_000  # characters of one text
 MAX_NATIVE_DEPTH = 30

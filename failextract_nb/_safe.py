@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from failextract_nb import _libraries
 from failextract_nb._redact import mask, redact, secret_name
+from failextract_nb._strings import LOOK_AHEAD, bounded, clean, clip, module_of, type_name
 
 MAX_TEXT = 240  # characters of one value
 MAX_CONTAINER = 960  # characters of one container
-MAX_MESSAGE = 10_000  # characters of an exception's message
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
 MAX_DIGITS = 60  # of an integer
-_LOOK_AHEAD = 2_000  # read for secrets before a text is cut
 
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
+_HUGE = 10**MAX_DIGITS
+_NUMBERS = frozenset({int, float, bool})
+
+Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
 
 
 def text_of(value: object, name: str = "") -> str:
@@ -57,40 +67,6 @@ def note_of(note: object) -> str:
     return bounded(note) if type(note) is str else text_of(note)
 
 
-def bounded(text: str, limit: int = MAX_MESSAGE) -> str:
-    """``text`` bounded and redacted; no more of it is read than that takes."""
-    shown = redact(text[: limit + _LOOK_AHEAD])
-    if len(text) > limit:
-        shown = f"{shown[:limit]}… ({len(text)} characters)"
-    return clean(shown)
-
-
-def clip(text: str, limit: int) -> str:
-    """``text`` cut to about ``limit`` characters, with a note of how many there were."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… ({len(text)} characters)"
-
-
-def clean(text: str) -> str:
-    """``text`` that every encoder takes: lone surrogates become visible escapes."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def type_name(cls: type) -> str:
-    """The bare name of a class, also of one whose metaclass misbehaves."""
-    name = type.__dict__["__name__"].__get__(cls)
-    return str(name)
-
-
-def module_of(cls: type) -> str:
-    """The module that a class says it is from, "" if it says nothing sensible."""
-    module = type.__dict__["__module__"].__get__(cls)
-    return module if type(module) is str else ""
-
-
 def base_of(cls: type) -> Any:
     """The built-in container that a class extends: its methods are past any override."""
     return next(base for base in CONTAINERS if issubclass(cls, base))
@@ -102,11 +78,10 @@ def is_blank(value: object) -> bool:
 
 
 def _text(value: Any, depth: int) -> str:
-    cls = type(value)
-    exact = _EXACT.get(cls)
-    if exact is not None:
-        return exact(value, depth)
-    return _other(value, cls, depth)
+    write = _EXACT.get(type(value))
+    if write is None:
+        write = _writer_of(type(value))
+    return write(value, depth)
 
 
 def _plain(value: object, _depth: int) -> str:
@@ -115,16 +90,19 @@ def _plain(value: object, _depth: int) -> str:
 
 def _int(value: Any, _depth: int) -> str:
     # CPython refuses to write an int of more than 4300 digits in decimal.
-    if value.bit_length() > MAX_DIGITS * 3.32:
-        return f"<int of {value.bit_length()} bits>"
-    return int.__repr__(value)
+    if -_HUGE < value < _HUGE:
+        return int.__repr__(value)
+    return f"<int of {value.bit_length()} bits>"
 
 
 def _str(value: str, _depth: int) -> str:
-    shown = redact(value[:_LOOK_AHEAD])
-    if len(shown) <= MAX_TEXT and len(value) <= _LOOK_AHEAD:
-        return clean(repr(shown))
-    return clean(f"{shown[:MAX_TEXT]!r}… ({len(value)} characters)")
+    if len(value) > LOOK_AHEAD:
+        return clean(f"{redact(value[:LOOK_AHEAD])[:MAX_TEXT]!r}… ({len(value)} characters)")
+    shown = redact(value)
+    if len(shown) > MAX_TEXT:
+        return clean(f"{shown[:MAX_TEXT]!r}… ({len(value)} characters)")
+    text = repr(shown)
+    return text if text.isascii() else clean(text)
 
 
 def _bytes(value: bytes | bytearray, _depth: int) -> str:
@@ -152,23 +130,34 @@ def _set(value: Any, depth: int) -> str:
 def _items(values: Iterable[Any], length: int, depth: int, left: str, right: str) -> str:
     if length and depth <= 0:
         return f"{left}… {length} items{right}"
-    parts = [_text(item, depth - 1) for item in islice(values, MAX_ITEMS)]
+    head = list(islice(values, MAX_ITEMS))
+    if length > 2 and _NUMBERS.issuperset(map(type, head)) and _are_small(head):
+        inner = repr(head)[1:-1]
+    else:
+        inner = ", ".join([_text(item, depth - 1) for item in head])
     if length > MAX_ITEMS:
-        parts.append(f"… {length - MAX_ITEMS} more")
-    return clip(f"{left}{', '.join(parts)}{right}", MAX_CONTAINER)
+        inner = f"{inner}, … {length - MAX_ITEMS} more"
+    text = f"{left}{inner}{right}"
+    return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
+
+
+def _are_small(numbers: list[Any]) -> bool:
+    return bool(-_HUGE < min(numbers)) and bool(max(numbers) < _HUGE)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
     length = dict.__len__(value)
     if length and depth <= 0:
         return f"{{… {length} items}}"
-    parts = []
-    for key, item in islice(dict.items(value), MAX_ITEMS):
-        shown = _named(key, item, depth) if type(key) is str else _text(item, depth - 1)
-        parts.append(f"{_text(key, depth - 1)}: {shown}")
+    parts = [
+        f"{_text(key, depth - 1)}: "
+        f"{_named(key, item, depth) if type(key) is str else _text(item, depth - 1)}"
+        for key, item in islice(dict.items(value), MAX_ITEMS)
+    ]
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
-    return clip(f"{{{', '.join(parts)}}}", MAX_CONTAINER)
+    text = f"{{{', '.join(parts)}}}"
+    return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
 def _named(name: str, value: Any, depth: int) -> str:
@@ -180,7 +169,7 @@ def _view(value: Any, depth: int) -> str:
     return f"{type(value).__name__}({_items(value, len(value), depth, '[', ']')})"
 
 
-_EXACT: dict[type, Callable[[Any, int], str]] = {
+_EXACT: dict[type, Writer] = {
     int: _int,
     float: _plain,
     bool: _plain,
@@ -199,7 +188,7 @@ _EXACT: dict[type, Callable[[Any, int], str]] = {
     type({}.values()): _view,
 }
 # A subclass that inherits its repr is written as its base is: bounded, and nothing of it is run.
-_PLAIN_BASES: dict[Any, tuple[Callable[[Any, int], str], Callable[[Any], Any]]] = {
+_PLAIN_BASES: dict[Any, tuple[Writer, Callable[[Any], Any]]] = {
     base.__repr__: (write, to_base)
     for base, write, to_base in (
         (str, _str, str.__str__),
@@ -209,40 +198,67 @@ _PLAIN_BASES: dict[Any, tuple[Callable[[Any, int], str], Callable[[Any], Any]]] 
 }
 
 
-def _other(value: Any, cls: type, depth: int) -> str:
-    """Anything that is not exactly a built-in type, by the safest description there is."""
-    name = type_name(cls)
+# By the id of a class: the class, weakly; its repr where that is a built-in's; its writer.
+_writers: dict[int, tuple[Any, Any, Writer]] = {}
+
+
+def _writer_of(cls: type) -> Writer:
+    """The function that writes objects of ``cls``, chosen once.  It does not keep ``cls`` alive."""
+    key = id(cls)
+    known = _writers.get(key)
+    # %autoreload may have put a repr into a living class that had none.
+    if known is not None and (known[1] is None or known[1] is cls.__repr__):
+        return known[2]
+    gone = weakref.ref(cls, lambda _: _writers.pop(key, None))
+    inherited = cls.__repr__ if isinstance(cls.__repr__, WrapperDescriptorType) else None
+    write = _choose(cls, type_name(cls))
+    _writers[key] = (gone, inherited, write)
+    return write
+
+
+def _choose(cls: type, name: str) -> Writer:
+    """For anything that is not exactly a built-in type, the safest description there is."""
     roots = [module_of(base).partition(".")[0] for base in cls.__mro__]
     if _libraries.is_lazy(roots, name):
-        return f"<{name}: not evaluated>"
+        return lambda _value, _depth: f"<{name}: not evaluated>"
     if not _libraries.DATA.isdisjoint(roots):
-        return _data(value, cls, name, roots[0] in _libraries.DATA)
+        return _data_writer(cls, name, roots[0] in _libraries.DATA)
     if issubclass(cls, dict):
-        return f"{name}({_dict(value, depth)})"
+        return lambda value, depth: f"{name}({_dict(value, depth)})"
     if issubclass(cls, CONTAINERS):
-        return _subclass_of_container(value, cls, name, depth)
+        return lambda value, depth: _subclass_of_container(value, type(value), name, depth)
     if issubclass(cls, MethodType):  # its repr is made of that of its object
-        return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
+        return _method
     if issubclass(cls, partial):
-        return f"<partial of {_text(value.func, depth - 1)}>"
+        return lambda value, depth: f"<partial of {_text(value.func, depth - 1)}>"
     if issubclass(cls, (type, FunctionType, BuiltinFunctionType, ModuleType)):
-        return clip(_ADDRESS.sub("", repr(value)), MAX_TEXT)
+        return lambda value, _depth: clip(_ADDRESS.sub("", repr(value)), MAX_TEXT)
     if hasattr(cls, "__dataclass_fields__"):
-        return _dataclass(value, name, depth)
+        return lambda value, depth: _dataclass(value, name, depth)
     if cls.__repr__ is object.__repr__:
-        return f"<{name} object>"
+        return lambda _value, _depth: f"<{name} object>"
     if cls.__repr__ is BaseException.__repr__:  # made of those of what it holds
-        held = BaseException.args.__get__(value)  # type: ignore[attr-defined]
-        return f"{name}{_items(held, len(held), depth, '(', ')')}"
+        return lambda value, depth: f"{name}{_arguments(value, depth)}"
     if (plain := _PLAIN_BASES.get(cls.__repr__)) is not None:
         write, to_base = plain
-        return write(to_base(value), depth)
-    return _own_repr(value)
+        return lambda value, depth: write(to_base(value), depth)
+    return _own_repr
 
 
-def _own_repr(value: object) -> str:
-    text = str.__str__(repr(value))
-    return clean(clip(redact(_ADDRESS.sub("", text[:_LOOK_AHEAD])), MAX_TEXT))
+def _arguments(error: Any, depth: int) -> str:
+    held = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    return _items(held, len(held), depth, "(", ")")
+
+
+def _method(value: Any, _depth: int) -> str:
+    return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
+
+
+def _own_repr(value: object, _depth: int = 0) -> str:
+    text = str.__str__(repr(value))[:LOOK_AHEAD]
+    if " at 0x" in text:
+        text = _ADDRESS.sub("", text)
+    return clean(clip(redact(text), MAX_TEXT))
 
 
 def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
@@ -269,11 +285,15 @@ def _dataclass(value: Any, name: str, depth: int) -> str:
     return clip(f"{name}({', '.join(parts)})", MAX_CONTAINER)
 
 
-def _data(value: Any, cls: type, name: str, trusted: bool) -> str:
+def _data_writer(cls: type, name: str, trusted: bool) -> Writer:
     """A repr is ``trusted`` where the library itself wrote it."""
-    parts = _libraries.describe(value, cls)
-    if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
-        return _own_repr(value)
-    if not parts:
-        return f"<{name} object>"
-    return clean(clip(f"{name}({'; '.join(parts)})", MAX_TEXT))
+    describe = _libraries.describer(cls)
+
+    def write(value: object, _depth: int) -> str:
+        parts = describe(value)
+        if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
+            return _own_repr(value)
+        text = f"{name}({'; '.join(parts)})" if parts else f"<{name} object>"
+        return clean(clip(text, MAX_TEXT))
+
+    return write

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from failextract_nb import failure
 from failextract_nb._native import native
-from failextract_nb._safe import clean, message_of, module_of, text_of, type_name
+from failextract_nb._safe import message_of, text_of
+from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.raised import MAX_FRAMES, Walk
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from failextract_nb._redact import redact
-from failextract_nb._safe import clean, clip, text_of
+from failextract_nb._safe import text_of
+from failextract_nb._strings import clean, clip
 
 MAX_SOURCE = 4_000  # characters of one fixture's source
 MAX_FILES = 200  # parsed files kept

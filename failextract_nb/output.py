@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from failextract_nb._safe import clean
+from failextract_nb._strings import clean
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 from failextract_nb.remember import note_problem

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from failextract_nb import failure
 from failextract_nb._redact import redact
-from failextract_nb._safe import clean, clip
+from failextract_nb._strings import clean, clip
 
 MAX_POSITIONS = 10_000
 MAX_LINE = 500  # characters of one source line

@@ -22,15 +22,8 @@ from typing import Any
 
 from failextract_nb import failure, positions
 from failextract_nb._redact import redact
-from failextract_nb._safe import (
-    clean,
-    clip,
-    message_of,
-    module_of,
-    note_of,
-    text_of,
-    type_name,
-)
+from failextract_nb._safe import message_of, note_of, text_of
+from failextract_nb._strings import clean, clip, module_of, type_name
 from failextract_nb.failure import Raised
 
 MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept

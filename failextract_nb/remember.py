@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from failextract_nb import capture, failure
-from failextract_nb._safe import clean, type_name
+from failextract_nb._strings import clean, type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from failextract_nb._safe import message_of, type_name
+from failextract_nb._safe import message_of
+from failextract_nb._strings import type_name
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, size_of
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from conftest import fail
 
-from failextract_nb import _safe, capture, failure, positions, raised
+from failextract_nb import _safe, _strings, capture, failure, positions, raised
 
 
 def record_of(function, *args, **options):
@@ -555,7 +555,7 @@ def test_messages_are_bounded_and_redacted():
         raise ValueError("password='hunter2' " + "x" * 1_000_000)
 
     record = record_of(run)
-    assert len(json.dumps(record)) < 10 * _safe.MAX_MESSAGE
+    assert len(json.dumps(record)) < 10 * _strings.MAX_MESSAGE
     assert "hunter2" not in json.dumps(record)
 
 

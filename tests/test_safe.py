@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from failextract_nb import _native, _safe
+from failextract_nb import _native, _safe, _strings
 from failextract_nb._native import native
 from failextract_nb._safe import message_of, text_of
 
@@ -374,7 +374,7 @@ def test_secrets_are_masked_by_the_name_they_stand_under():
 def test_messages_are_bounded_and_redacted():
     """The text of an exception is cut, says so, and carries no secret."""
     long = message_of(ValueError("x" * 1_000_000))
-    assert len(long) < _safe.MAX_MESSAGE + 50
+    assert len(long) < _strings.MAX_MESSAGE + 50
     assert long.endswith("(1000000 characters)")
     assert "hunter2" not in message_of(ValueError("https://bob:hunter2@host/"))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from failextract_nb._safe import clean
+from failextract_nb._strings import clean
 from failextract_nb.formats._base import (
     Metadata,
     NotAReport,

@@ -1,0 +1,42 @@
+"""Text of any length made fit for a record, and the names of any class."""
+
+from __future__ import annotations
+
+from failextract_nb._redact import redact
+
+MAX_MESSAGE = 10_000  # characters of an exception's message
+LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
+
+
+def bounded(text: str, limit: int = MAX_MESSAGE) -> str:
+    """``text`` bounded and redacted; no more of it is read than that takes."""
+    shown = redact(text[: limit + LOOK_AHEAD])
+    if len(text) > limit:
+        shown = f"{shown[:limit]}… ({len(text)} characters)"
+    return clean(shown)
+
+
+def clip(text: str, limit: int) -> str:
+    """``text`` cut to about ``limit`` characters, with a note of how many there were."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… ({len(text)} characters)"
+
+
+def clean(text: str) -> str:
+    """``text`` that every encoder takes: lone surrogates become visible escapes."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def type_name(cls: type) -> str:
+    """The bare name of a class, also of one whose metaclass misbehaves."""
+    name = type.__dict__["__name__"].__get__(cls)
+    return str(name)
+
+
+def module_of(cls: type) -> str:
+    """The module that a class says it is from, "" if it says nothing sensible."""
+    module = type.__dict__["__module__"].__get__(cls)
+    return module if type(module) is str else ""
