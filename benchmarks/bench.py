@@ -1,146 +1,100 @@
-"""``make bench``: what a passing call, a failure, and a stored failure cost, as ratios.
+"""``make bench``: ours, the peers and the limit, side by side, as ratios.
 
-Each figure is the median over rounds in which the measured code and its yardstick take turns, so
-that a machine that slows down slows both. Times are printed for the curious; ratios are to quote.
+Every measurement runs in a fresh process; what it compares takes turns there, round by round.  A
+ratio is made of two figures of one round; the table has the median over the rounds and, as ±, half
+the distance between the quartiles.  ``results.json`` has every round.  Times are for the curious;
+ratios are to quote.
 """
 
 from __future__ import annotations
 
-import functools
-import statistics
+import argparse
+import json
+import multiprocessing
+import os
 import sys
-import traceback
-import tracemalloc
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
-import pandas as pd
+import report
+import rows
+from machine import machine, versions
 
-from failextract_nb import FailureExtractor, extract_on_failure
-
-
-def plain():
-    return True
-
-
-@extract_on_failure
-def watched():
-    return True
+RESULTS = Path(__file__).with_name("results.json")
 
 
-def bare(function):
-    """The least that any decorator with a try can cost."""
-
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except BaseException:
-            raise
-
-    return wrapper
-
-
-wrapped = bare(plain)
-
-
-def fail(depth=6):
-    """A ValueError six frames deep, with fifteen locals; one of them is a DataFrame."""
-    if depth > 1:
-        return fail(depth - 1)
-    a, b, c, d = 1, 2.5, "text" * 10, None
-    items, pairs, nested = list(range(100)), (1, "two"), {"k": {"deep": [1, 2, 3]}}
-    frame, flags, name = FRAME, {True, False}, "a name"
-    password, count, ratio, path = "hunter2", 10_000, 0.25, "/tmp/somewhere"
-    raise ValueError(f"failed with {a}")
-
-
-FRAME = pd.DataFrame({"a": range(1000), "b": 1.0})
-recorded = extract_on_failure(fail)
-
-
-def raise_and_catch():
-    try:
-        fail()
-    except ValueError:
-        pass
-
-
-def record():
-    try:
-        recorded()
-    except ValueError:
-        pass
-
-
-def describe():
-    """The standard library's description of the same failure, without locals."""
-    try:
-        fail()
-    except ValueError as error:
-        "".join(traceback.TracebackException.from_exception(error).format())
-
-
-def timed(function, number):
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write ``results.json``; 1 where something was lost or broke, else 0."""
+    wishes = _parser().parse_args(arguments)
     started = perf_counter()
-    for _ in range(number):
-        function()
-    return (perf_counter() - started) / number
-
-
-def medians(functions, number, rounds):
-    """Seconds for a call of each, in turns."""
-    times = [[timed(function, number) for function in functions] for _ in range(rounds)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
-
-
-def decorator_overhead(number=20_000, rounds=15):
-    """Passing call: what the decorator adds, against what a bare try wrapper adds."""
-    base, bare_try, ours = medians([plain, wrapped, watched], number, rounds)
-    return {"ns_added": (ours - base) * 1e9, "ratio_to_bare_try": (ours - base) / (bare_try - base)}
-
-
-def failure_capture(number=100, rounds=15):
-    """Failing call, with locals and redaction, against raise + catch and the standard library."""
-    FailureExtractor().set_memory_limits(max_failures=1000)
-    caught, described, ours = medians([raise_and_catch, describe, record], number, rounds)
-    return {
-        "us": ours * 1e6,
-        "ratio_to_raise_and_catch": ours / caught,
-        "ratio_to_stdlib_without_locals": (ours - caught) / (described - caught),
+    about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": wishes.quick,
+        "versions": versions(),
+        "machine": machine(),
     }
+    print(_preface(about))
+    with TemporaryDirectory(prefix="failextract-bench-") as folder:
+        # A kernel and an IPython write here, and not into the profile of who measures.
+        os.environ["IPYTHONDIR"] = os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        results, sound = _run(wishes.only or list(rows.MODULES), wishes.quick)
+    about["seconds"] = round(perf_counter() - started)
+    wishes.results.write_text(json.dumps({**about, "measurements": results}, indent=1) + "\n")
+    print(f"\n{about['seconds']} s; all rounds are in {wishes.results}")
+    return 0 if sound else 1
 
 
-def memory_per_failure(count=2_000):
-    """Bytes that a stored failure takes, with locals."""
-    extractor = FailureExtractor()
-    extractor.clear()
-    extractor.set_memory_limits()
-    record()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for _ in range(count):
-        record()
-    traced = (tracemalloc.get_traced_memory()[0] - before) / count
-    tracemalloc.stop()
-    known = extractor.get_statistics()
-    told = known["memory_usage_mb"] * 1024 * 1024 / known["failure_count"]
-    extractor.clear()
-    return {"bytes": traced, "told_by_statistics": told}
+def _run(names: Sequence[str], quick: bool) -> tuple[dict[str, Any], bool]:
+    """Run each measurement in a process of its own, one after the other, and print its rows."""
+    results: dict[str, Any] = {}
+    sound = True
+    print(f"\n{report.head()}", flush=True)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as fresh:
+        for name in names:
+            started = perf_counter()
+            try:
+                title, measured = fresh.submit(rows.measure, name, quick).result()
+            except Exception as error:  # noqa: BLE001  # the other measurements are still worth it
+                print(f"\n{name}\n  BROKEN: {type(error).__name__}: {error}", flush=True)
+                results[name], sound = {"broken": repr(error)}, False
+                continue
+            title = title if measured else "full runs only"
+            print(f"\n{name}: {title} [{perf_counter() - started:.0f} s]", flush=True)
+            for row in measured:
+                print(report.line(row), flush=True)
+                sound = sound and not row.broken
+            results[name] = [row.as_json() for row in measured]
+    return results, sound
 
 
-def main(quick=False):
-    scale = 10 if quick else 1
-    figures = {
-        "passing call": decorator_overhead(20_000 // scale, 15 if not quick else 3),
-        "failing call": failure_capture(100 // scale, 15 if not quick else 3),
-        "stored failure": memory_per_failure(2_000 // scale),
-    }
-    for what, values in figures.items():
-        print(what)
-        for name, value in values.items():
-            print(f"  {name:<32} {value:>12,.2f}")
-    return figures
+def _preface(about: dict[str, Any]) -> str:
+    told = about["machine"]
+    cpu = f"{told.get('cpu_count', os.cpu_count())} × {told.get('cpu_model_name', 'CPU')}"
+    found = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return f"{about['date']}\n{cpu}, Python {told['python_version']}\n{found}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=rows.MODULES,
+        metavar="NAME",
+        help=f"one measurement; may be repeated: {', '.join(rows.MODULES)}",
+    )
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="FILE", help="where all rounds go"
+    )
+    return parser
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    sys.exit(main())

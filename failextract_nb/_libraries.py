@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
+from failextract_nb._perobject import PerObject
+
 MAX_WORD = 40  # characters of a column's name, a dtype, a device
 MAX_COLUMNS = 12
 MAX_DTYPES = 256  # remembered
@@ -19,6 +21,7 @@ DATA = frozenset({
 # Never asked for anything: to look at them is to run them.
 LAZY = frozenset({
     "dask", "distributed", "pyspark", "django", "sqlalchemy", "ibis", "vaex", "modin", "ray",
+    "failextract_nb",
 })  # fmt: skip
 LAZY_NAMES = frozenset({"LazyFrame", "LazyGroupBy"})
 
@@ -28,14 +31,16 @@ def is_lazy(roots: Sequence[str], name: str) -> bool:
     return name in LAZY_NAMES or not LAZY.isdisjoint(roots)
 
 
-def describer(cls: type) -> Callable[[Any], list[str]]:
+def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
     """A function that tells shape, dtype, device and columns of objects of ``cls``, no content.
 
-    What the class has is looked up once, and on the class: ``frame.dtype`` may be a column.
+    ``roots`` are the packages that it and its bases are from.  What the class has is looked up
+    once, and on the class: ``frame.dtype`` may be a column.
     """
     has_shape, has_dtype, has_device, has_sizes, has_names, has_columns = (
         hasattr(cls, name) for name in _ATTRIBUTES
     )
+    pandas = "pandas" in roots
     named = "column_names" if has_names else "columns"  # Arrow's ``columns`` are the data
 
     def describe(value: Any) -> list[str]:
@@ -50,7 +55,8 @@ def describer(cls: type) -> Callable[[Any], list[str]]:
         elif has_sizes and (sizes := getattr(value, "sizes", None)) is not None:
             parts.append(_sizes(sizes))
         if (has_names or has_columns) and (columns := getattr(value, named, None)) is not None:
-            parts.append(_columns(columns))
+            # An index of pandas does not change; slicing and reading it is slow.
+            parts.append(_index(columns) if pandas else _columns(columns))
         return [part for part in parts if part]
 
     return describe
@@ -82,6 +88,9 @@ def _columns(columns: Any) -> str:
     first = list(columns) if length <= MAX_COLUMNS else columns[:MAX_COLUMNS]
     more = f", … {length - MAX_COLUMNS} more" if length > MAX_COLUMNS else ""
     return f"columns: {', '.join([_cut(str(column)) for column in first])}{more}" if length else ""
+
+
+_index = PerObject(_columns)
 
 
 def _sizes(sizes: Any) -> str:

@@ -8,9 +8,10 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
-from failextract_nb._redact import mask, secret_name
-from failextract_nb._safe import CONTAINERS, base_of, is_blank, text_of
+from failextract_nb._redact import is_blank, mask, secret_name
+from failextract_nb._safe import text_of
 from failextract_nb._strings import bounded, clean, module_of, type_name
+from failextract_nb._values import CONTAINERS, base_of
 
 MAX_NATIVE_TEXT = 1_000_000  # characters of one text
 MAX_NATIVE_DEPTH = 30

@@ -67,7 +67,7 @@ _SHORTEST_VALUE = 15  # of what _VALUES finds without a "://" in it: xoxb- and t
 
 def secret_name(name: str) -> str | None:
     """The reason why a value under this name is hidden (``"password"``), or None."""
-    return _reason(name[-MAX_NAME:])
+    return _reason(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
 
 
 @lru_cache(maxsize=4096)
@@ -81,6 +81,11 @@ def _reason(name: str) -> str | None:
     if pair in SECRET_PAIRS:
         return pair
     return next((ending for ending in SECRET_ENDINGS if words[-1].endswith(ending)), None)
+
+
+def is_blank(value: object) -> bool:
+    """Nothing to hide: a flag, None, an empty text."""
+    return value is None or type(value) is bool or (type(value) is str and not value)
 
 
 def mask(reason: str) -> str:

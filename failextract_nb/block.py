@@ -61,7 +61,7 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
             if self._include_passed:
                 store_passed({"test_name": self.name or "block", "duration": duration})
             else:
-                FailureExtractor._store.count_pass()
+                FailureExtractor._store.tally.passes += 1
             return
         name = self.name
         if name is None and traceback is not None:

@@ -10,18 +10,24 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import getsizeof
 from time import perf_counter
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from failextract_nb import failure
 from failextract_nb._native import native
+from failextract_nb._perobject import PerObject
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
+from failextract_nb.kept import size_of
 from failextract_nb.raised import MAX_FRAMES, Walk
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
+MAX_TEXTS = 256  # sources that are remembered
+STAMPS = 64 + 81 + 32  # bytes of an id, a timestamp, a thread's number (CPython 3.11, 64 bits)
+_SCALARS = frozenset({int, float, bool, type(None)})
+_TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
 
 @dataclass
@@ -36,18 +42,24 @@ class Options:
 options = Options()
 
 
-class _Latest(threading.local):
-    """The last record made on this thread, so that the store knows what of it is JSON-native."""
+class Handed(NamedTuple):
+    """A record as capture has made it, so that the store knows it when it gets it."""
 
-    failure: Failure | None = None
-    made: Mapping[str, Any] = MappingProxyType({})  # as it was, before an override got it
-    seconds: float = 0.0
+    failure: Failure
+    made: dict[str, Any]  # a copy, to see what an override of add_failure has put in
+    size: int  # bytes, without the dict itself
+    seconds: float
+
+
+class _Latest(threading.local):
+    """The last record made on this thread."""
+
+    handed: Handed | None = None
 
 
 latest = _Latest()
 
-# Sources come again with every failure of a cell or function: read once, and shared.
-_text = lru_cache(maxsize=256)(native)
+_texts: dict[str, str] = {}  # sources come again with every failure of a cell or function
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
     ("unittest.case", "SkipTest"), ("_pytest.outcomes", "Exit"),
@@ -64,8 +76,15 @@ def is_failure(error: BaseException) -> bool:
         return options.record_interrupts
     if isinstance(error, GeneratorExit):
         return False
-    kinds = type.__dict__["__mro__"].__get__(type(error))
+    return _fails(type(error))
+
+
+def _is_no_stop(cls: type) -> bool:
+    kinds = type.__dict__["__mro__"].__get__(cls)
     return _STOPS.isdisjoint((module_of(kind), type_name(kind)) for kind in kinds)
+
+
+_fails = PerObject(_is_no_stop)
 
 
 def failure_from(
@@ -80,8 +99,8 @@ def failure_from(
     """The record of ``error``, which is marked with it.
 
     ``name`` is the test's, function's or cell's; ``max_depth`` how many frames are kept;
-    ``context`` further JSON-native keys, which win over what is found here.  Locals are those of
-    the user's own frames.  Raises nothing.
+    ``context`` further keys, which win over what is found here.  Locals are those of the user's
+    own frames.  Raises nothing.
     """
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
@@ -92,23 +111,50 @@ def failure_from(
     except Exception as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
-    record = failure.complete(
-        {
-            "origin": origin,
-            "test_name": name or (place and place["function"]) or failure.UNKNOWN,
-            "test_file": place["file"] if place else failure.UNKNOWN,
-            "test_module": walk.module or failure.UNKNOWN,
-            "line_number": place["line"] if place else 0,
-            **raised,
-            "exception_traceback": text,
-            "contexts": [context_of(origin, name, context)],
-            **{key: _text(one) if type(one) is str else one for key, one in context.items()},
-        }
-    )
-    mark(error, record)
-    latest.failure, latest.made = record, dict(record)
-    latest.seconds = perf_counter() - started
-    return record
+    record: dict[str, Any] = {
+        **failure.stamps(),
+        "origin": origin,
+        "test_name": name or (place and place["function"]) or failure.UNKNOWN,
+        "test_file": place["file"] if place else failure.UNKNOWN,
+        "test_module": walk.module or failure.UNKNOWN,
+        "line_number": place["line"] if place else 0,
+        **raised,
+        "exception_traceback": text,
+        "contexts": contexts_of(origin, name or failure.UNKNOWN, context.get("output") or ""),
+    }
+    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
+    made = cast("Failure", record)
+    mark(error, made)
+    latest.handed = Handed(made, dict(record), size, perf_counter() - started)
+    return made
+
+
+def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
+    """Put JSON-native copies of what a door knows into ``record``; return their bytes."""
+    new = 0
+    for key, one in context.items():
+        kind = type(one)
+        if kind is str:
+            text = _texts.get(one)
+            if text is None:
+                text = native(one)
+                if len(_texts) >= MAX_TEXTS:
+                    _texts.clear()
+                _texts[one] = text
+                new += getsizeof(text)
+            record[key] = text
+        elif kind in _SCALARS:
+            record[key] = one
+        else:
+            record[key] = one if key in _TEXTS_ALREADY else native(one, key)
+            new += size_of(record[key])
+    return new
+
+
+@lru_cache(maxsize=256)
+def contexts_of(origin: str, name: str, output: str) -> list[Context]:
+    """The door that an exception passes first, and the report that it writes; shared."""
+    return [context_of(origin, name, {"output": output})]
 
 
 def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:

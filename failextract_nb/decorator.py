@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from types import CodeType
 from typing import Any, TypeVar, overload
 
@@ -18,14 +19,15 @@ from failextract_nb.fixtures import FixtureExtractor
 from failextract_nb.output import config_for, name_of, write
 from failextract_nb.remember import note_problem, remember, store_passed
 from failextract_nb.report import OutputConfig
+from failextract_nb.store import Tally
 from failextract_nb.wrappers import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_ARGUMENTS = 30
+LOOK_AGAIN = 1.0  # seconds until the files that define fixtures are looked at again
 
 _fixtures = FixtureExtractor()
-_count_pass = FailureExtractor._store.count_pass
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,30 @@ def _decorate(function: Any, wishes: _Wishes) -> Any:
     if not callable(function):
         raise TypeError(f"@extract_on_failure takes a function; got {function!r}")
     failed = _Failed(function, wishes)
-    passed = _count_pass if not wishes.include_passed else None
-    wrapper = wrap(function, failed, passed or failed.passed)
+    tally = _Stored(failed.passed) if wishes.include_passed else FailureExtractor._store.tally
+    wrapper = wrap(function, failed, tally)
     functools.update_wrapper(wrapper, function)
     with suppress(ValueError, TypeError):  # a callable that has none
         # getfullargspec() and what stands on it do not follow __wrapped__.
         wrapper.__signature__ = inspect.signature(function)
     return wrapper
+
+
+class _Stored(Tally):
+    """A tally that stores each pass it counts."""
+
+    __slots__ = ("_passed",)
+
+    def __init__(self, passed: Callable[[], None]) -> None:
+        self._passed = passed
+
+    @property
+    def passes(self) -> int:
+        return 0
+
+    @passes.setter
+    def passes(self, _: int) -> None:
+        self._passed()
 
 
 class _Failed:
@@ -118,7 +137,9 @@ class _Failed:
         self.function = function
         self.wishes = wishes
         self.name = wishes.name or getattr(function, "__name__", None) or type(function).__name__
-        self.code = getattr(inspect.unwrap(function), "__code__", None)
+        self.code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
+        self._known_fixtures: dict[str, Any] | None = None
+        self._looked = 0.0
 
     def __call__(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         wishes = self.wishes
@@ -139,40 +160,52 @@ class _Failed:
             write(wishes.config)
 
     def passed(self) -> None:
-        store_passed(self._identity())
-
-    def _identity(self) -> dict[str, Any]:
         module = getattr(self.function, "__module__", None)
-        identity = {"test_name": self.name}
-        if module:
-            identity["test_module"] = module
-        return identity
+        store_passed({"test_name": self.name, **({"test_module": module} if module else {})})
+
+    @functools.cached_property
+    def _known(self) -> dict[str, Any]:
+        """What is the same for every failure of the function."""
+        known = {
+            "test_module": getattr(self.function, "__module__", None),
+            "test_source": positions.source_of(self.code) if self.code is not None else "",
+            "output": name_of(self.wishes.config),
+        }
+        return {key: value for key, value in known.items() if value}
 
     def _details(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        details = self._identity()
-        del details["test_name"]
-        if self.code is not None:
-            details["test_source"] = _source(self.code)
-        details["output"] = name_of(self.wishes.config)
+        details = self._known.copy()
         include = self.wishes.include_locals
         if capture.options.include_locals if include is None else include:
-            names = self._parameters(len(args))
-            details["test_args"] = [
-                text_of(value, name)
-                for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
-            ]
-            details["test_kwargs"] = {
-                key: text_of(kwargs[key], key) for key in list(kwargs)[:MAX_ARGUMENTS]
-            }
-        if self.wishes.include_fixtures:
-            details["fixtures"] = self._fixtures(args, kwargs)
-        return {key: value for key, value in details.items() if value}
+            if args:
+                names = self._parameters(len(args))
+                details["test_args"] = [
+                    text_of(value, name)
+                    for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
+                ]
+            if kwargs:
+                details["test_kwargs"] = {
+                    key: text_of(kwargs[key], key) for key in list(kwargs)[:MAX_ARGUMENTS]
+                }
+        if self.wishes.include_fixtures and (fixtures := self._fixtures(args, kwargs)):
+            details["fixtures"] = fixtures
+        return details
 
     def _fixtures(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        names = self._parameters(len(args))
-        values: Mapping[str, Any] = {**dict(zip(names, args, strict=False)), **kwargs}
-        found = _fixtures.extract_fixture_info(self.function, values)
-        return {name: info for name, info in found.items() if info["kind"] != "parameter"}
+        now = monotonic()
+        if self._known_fixtures is None or now > self._looked + LOOK_AGAIN:
+            found = _fixtures.extract_fixture_info(self.function)
+            self._known_fixtures = {
+                name: info for name, info in found.items() if info["kind"] != "parameter"
+            }
+            self._looked = now
+        if not self._known_fixtures:
+            return {}
+        values = {**dict(zip(self._parameters(len(args)), args, strict=False)), **kwargs}
+        return {
+            name: {**info, "value": text_of(values[name], name)} if name in values else info
+            for name, info in self._known_fixtures.items()
+        }
 
     def _parameters(self, count: int) -> list[str]:
         """The names of ``count`` positional arguments, "" where the function has none for one."""
@@ -183,8 +216,3 @@ class _Failed:
             with suppress(ValueError, TypeError):  # some built-in functions have no signature
                 names = list(inspect.signature(self.function).parameters)
         return names[:count] + [""] * (count - len(names))
-
-
-@functools.lru_cache(maxsize=1024)
-def _source(code: CodeType) -> str:
-    return positions.source_of(code)

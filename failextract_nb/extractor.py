@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, ClassVar
 
 from failextract_nb import autosave, capture, failure, report, table
@@ -15,11 +17,7 @@ from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.kept import Kept, size_of
 from failextract_nb.report import OutputConfig
-from failextract_nb.store import MANY_FAILURES, MEGABYTE, SHARED_KEYS, Listener, Store
-
-# Containers that capture makes itself, of text only, some shared between records.
-_CAPTURED = frozenset({"extracted_code", "locals", "causes", "exceptions", "notes", "contexts"})
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+from failextract_nb.store import MANY_FAILURES, MEGABYTE, Listener, Store
 
 
 class _OneActive(type):
@@ -75,23 +73,27 @@ class FailureExtractor(metaclass=_OneActive):
         return record["id"]
 
     def _native(self, failure_data: Mapping[str, Any]) -> tuple[Failure, int]:
-        store, latest = self._store, capture.latest
-        if latest.failure is not None and failure_data is latest.failure:
-            # Made by capture on this thread a moment ago: only what an override put in is new.
-            made, latest.failure, latest.made = latest.made, None, {}
-            store.note_time("capture", latest.seconds)
-            captured = dict(failure_data)
+        handed = capture.latest.handed
+        if handed is None or failure_data is not handed.failure:
+            record = failure.complete(_mapping(failure_data, "add_failure"))
+            if handed is not None and handed.failure["id"] == record["id"]:  # a copy of it
+                self._take_over(handed)
+            return record, size_of(record)
+        # Made by capture on this thread a moment ago: only what an override put in is new.
+        self._take_over(handed)
+        captured = dict(failure_data)
+        size = handed.size
+        if not _same(captured, handed.made):
             for key, value in captured.items():
-                ours = type(value) in _SCALARS or key in _CAPTURED
-                if not ours or made.get(key) is not value:
+                if handed.made.get(key) is not value:
                     captured[key] = native(value, key)
+                    size += size_of(captured[key])
             failure.complete(captured)
-            return captured, size_of(captured, SHARED_KEYS)  # type: ignore[return-value]
-        record = failure.complete(_mapping(failure_data, "add_failure"))
-        if latest.failure is not None and latest.failure["id"] == record["id"]:  # a copy of it
-            latest.failure, latest.made = None, {}
-            store.note_time("capture", latest.seconds)
-        return record, size_of(record)
+        return captured, size + getsizeof(captured)  # type: ignore[return-value]
+
+    def _take_over(self, handed: capture.Handed) -> None:
+        capture.latest.handed = None
+        self._store.note_time("capture", handed.seconds)
 
     def add_passed(self, test_data: Mapping[str, Any]) -> str:
         """Store a test that passed (any mapping) and return its id; else as ``add_failure``."""
@@ -237,6 +239,15 @@ if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(
             before=_one.acquire, after_in_parent=_one.release, after_in_child=_one.release
         )
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both hold the very same objects under the same keys, in the same order."""
+    return (
+        len(one) == len(other)
+        and all(map(operator.is_, one.values(), other.values()))
+        and [*one] == [*other]
+    )
 
 
 def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:

@@ -154,6 +154,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def stamps() -> dict[str, Any]:
+    """The keys that tell a new failure from all others, and where and when it was."""
+    return {
+        "id": new_id(),
+        "timestamp": now(),
+        "thread_id": threading.get_ident(),
+        "thread_name": threading.current_thread().name,
+        "process_id": process_id,
+    }
+
+
 def complete(record: dict[str, Any]) -> Failure:
     """Fill in, in place, what core keys ``record`` lacks."""
     _stamp(record)

@@ -59,7 +59,7 @@ class FixtureExtractor:
     """Finds the fixtures of test functions.  Files are parsed once, until they change."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[Any, dict[str, list[_Found]]]] = {}
+        self._files: dict[str, tuple[list[str], dict[str, list[_Found]]]] = {}
         self._roots: dict[str, list[str]] = {}
 
     def extract_fixture_info(
@@ -159,20 +159,20 @@ class FixtureExtractor:
     def _parse(self, file: str) -> dict[str, list[_Found]]:
         """The fixtures that a file (or a cell that linecache knows) defines."""
         linecache.checkcache(file)
-        text = "".join(linecache.getlines(file))
+        lines = linecache.getlines(file)
         known = self._files.get(file)
-        if known is not None and known[0] == hash(text):
+        if known is not None and known[0] is lines:  # linecache reads a changed file anew
             return known[1]
         definitions: dict[str, list[_Found]] = {}
         try:
-            tree = ast.parse(text)
+            tree = ast.parse("".join(lines))
         except (SyntaxError, ValueError, RecursionError):  # a cell with magics, a broken file
             tree = ast.Module(body=[], type_ignores=[])
         for found in _definitions(tree.body, ""):
             definitions.setdefault(found.name, []).append(found)
         if len(self._files) >= MAX_FILES:
             self._files.clear()
-        self._files[file] = (hash(text), definitions)
+        self._files[file] = (lines, definitions)
         return definitions
 
     def _info(self, name: str, found: _Found, file: str) -> Info:

@@ -28,7 +28,7 @@ class Kept(Sequence[Record], Generic[Record]):
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._records: dict[int, Record] = {}
-        self._numbers: dict[str, int] = {}
+        self.ids: dict[str, int] = {}
         self._sizes: deque[int] = deque()
         self._first = 0
         self.bytes = 0
@@ -79,29 +79,33 @@ class Kept(Sequence[Record], Generic[Record]):
     def get(self, record_id: str) -> Record | None:
         """The record with this id, or None when it is not kept (any more)."""
         with self._lock:
-            number = self._numbers.get(record_id)
+            number = self.ids.get(record_id)
             return None if number is None else self._records[number]
 
     def append(self, record: Record, size: int) -> None:
         """Add ``record`` (of about ``size`` bytes) as the newest."""
         number = self._first + len(self._records)
         self._records[number] = record
-        self._numbers[record["id"]] = number
+        self.ids[record["id"]] = number
         self._sizes.append(size + OVERHEAD)
         self.bytes += size + OVERHEAD
 
     def replace(self, record: Record, size: int) -> None:
         """Put ``record`` in the place of the one that has its id."""
-        number = self._numbers[record["id"]]
+        number = self.ids[record["id"]]
         place = number - self._first
         self._records[number] = record
         self.bytes += size + OVERHEAD - self._sizes[place]
         self._sizes[place] = size + OVERHEAD
 
+    def size_of(self, record_id: str) -> int:
+        """The size that the record with this id came with."""
+        return self._sizes[self.ids[record_id] - self._first] - OVERHEAD
+
     def drop_oldest(self) -> Record:
         """Take the oldest out and count it as dropped."""
         record = self._records.pop(self._first)
-        del self._numbers[record["id"]]
+        del self.ids[record["id"]]
         self._first += 1
         self.bytes -= self._sizes.popleft()
         self.dropped += 1
@@ -110,23 +114,18 @@ class Kept(Sequence[Record], Generic[Record]):
     def clear(self) -> None:
         """Forget everything; a reference to this sequence stays live."""
         self._records.clear()
-        self._numbers.clear()
+        self.ids.clear()
         self._sizes.clear()
         self._first = self.bytes = self.dropped = 0
 
 
-def size_of(value: object, shared: frozenset[str] = frozenset()) -> int:
-    """About how many bytes JSON-native ``value`` holds, but for what is under ``shared`` keys.
-
-    The keys themselves are those of every record, where records share anything.
-    """
+def size_of(value: object) -> int:
+    """About how many bytes JSON-native ``value`` holds."""
     size = sys.getsizeof(value)
     if type(value) is dict:
         for key, item in value.items():
-            size += 8 if key in shared else size_of(item, shared)
-        if not shared:
-            size += sum(map(sys.getsizeof, value))
+            size += sys.getsizeof(key) + size_of(item)
     elif type(value) is list:
         for item in value:
-            size += size_of(item, shared)
+            size += size_of(item)
     return size

@@ -2,9 +2,8 @@
 
 A place is a (code object, instruction) pair.  Everything that depends on nothing else - file,
 line, columns, source, the piece of traceback text - is made on first sight and shared by every
-record that passes there.  The cache is bounded, and keyed by the identity of the code object: a
-module that is reloaded or a cell that is run again has new code objects, and its file is looked at
-anew.
+record that passes there.  The cache is bounded, and lives with the code object: a module that is
+reloaded or a cell that is run again has new code objects, and its file is looked at anew.
 """
 
 from __future__ import annotations
@@ -15,15 +14,19 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from sys import getsizeof
 from traceback import FrameSummary, StackSummary
 from types import CodeType
 from typing import NamedTuple
 
 from failextract_nb import failure
+from failextract_nb._perobject import PerObject
 from failextract_nb._redact import redact
 from failextract_nb._strings import clean, clip
+from failextract_nb.kept import size_of
 
 MAX_POSITIONS = 10_000
+POSITION = 300  # bytes of a position itself and its places in the cache
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
@@ -38,10 +41,15 @@ class Position:
     users: bool  # the user's own code, not a library's
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
-    code: CodeType  # kept so that its id stays its own
 
 
-_positions: dict[tuple[int, int], Position] = {}
+def _no_positions(_code: CodeType) -> dict[int, Position]:
+    return {}
+
+
+_positions_in = PerObject(_no_positions)  # of a code object, by instruction
+_count = 0  # of positions described since the cache was empty
+described = 0  # bytes of all positions described so far
 
 
 class Cell(NamedTuple):
@@ -75,19 +83,28 @@ _MACHINERY = (
 
 def position_of(code: CodeType, lasti: int, line: int) -> Position:
     """The description of instruction ``lasti`` (in bytes) of ``code``, which is on ``line``."""
-    key = (id(code), lasti)
-    found = _positions.get(key)
+    known = _positions_in(code)
+    found = known.get(lasti)
     if found is None:
-        found = _describe(code, lasti, line)
-        if len(_positions) >= MAX_POSITIONS:
-            _positions.clear()  # rare; cheaper than keeping an order
-        _positions[key] = found
+        found = known[lasti] = _describe(code, lasti, line)
+        _note(found)
     return found
+
+
+def _note(position: Position) -> None:
+    """Count a new position; past the limit, start anew: rare, and cheaper than keeping an order."""
+    global _count, described  # noqa: PLW0603  # being a little off is no harm
+    _count += 1
+    described += size_of(position.frame) + getsizeof(position.text) + POSITION
+    if _count > MAX_POSITIONS:
+        forget()
 
 
 def forget() -> None:
     """Empty the cache: the names of files have changed."""
-    _positions.clear()
+    global _count  # noqa: PLW0603  # as above
+    _count = 0
+    _positions_in.clear()
 
 
 def is_library(file: str) -> bool:
@@ -128,7 +145,6 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
-        code=code,
     )
 
 

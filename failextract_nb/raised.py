@@ -5,38 +5,31 @@ One walk over the traceback; only text is kept.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from sys import getsizeof
 from traceback import format_exception_only
 from types import (
-    BuiltinFunctionType,
-    CodeType,
     FrameType,
-    FunctionType,
-    MethodType,
-    ModuleType,
     TracebackType,
 )
-from typing import Any
+from typing import NamedTuple
 
 from failextract_nb import failure, positions
+from failextract_nb._perobject import PerObject
 from failextract_nb._redact import redact
-from failextract_nb._safe import message_of, note_of, text_of
+from failextract_nb._safe import message_of, note_of
 from failextract_nb._strings import clean, clip, module_of, type_name
 from failextract_nb.failure import Raised
+from failextract_nb.positions import position_of
+from failextract_nb.variables import locals_of
 
 MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept
-MAX_LOCALS = 50  # of one frame
 MAX_CAUSES = 10
 MAX_MEMBERS = 25  # of one exception group
 MAX_NESTING = 5  # of groups in groups and causes of members
 MAX_EXCEPTIONS = 100  # of one failure, all causes and members together
 MAX_NOTES = 20
-
-# Not worth a line among the variables of a cell.
-_MODULE_LEVEL = (ModuleType, FunctionType, BuiltinFunctionType, MethodType, type)
-_SHELL = ("IPython.", "ipykernel.")  # exit, quit, get_ipython: the session's own
 
 Entry = tuple[FrameType, positions.Position]
 Described = tuple[Raised, str, "failure.Frame | None"]
@@ -51,6 +44,7 @@ class Walk:
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
         self.module = ""
+        self.bytes = 0  # that only this record holds
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
@@ -59,11 +53,10 @@ class Walk:
         """
         self.seen.add(id(error))
         self.room -= 1
-        message = message_of(error)
-        out = Raised(exception_type=type_name(type(error)), exception_message=message)
-        module = module_of(type(error))
-        if module not in ("builtins", "__main__", ""):
-            out["exception_module"] = clean(module)
+        kind = _kind_of(type(error))
+        out = Raised(exception_type=kind.name, exception_message=message_of(error))
+        if kind.module:
+            out["exception_module"] = kind.module
         entries, omitted = _entries(error.__traceback__, self.max_depth)
         pieces = self._frames(entries, omitted, out)
         users = _users_entry(entries)
@@ -73,15 +66,27 @@ class Walk:
         place = users[1].frame if users else None
         if isinstance(error, SyntaxError):
             last, place = _syntax_error(error, place, out)
+        elif message := out["exception_message"]:
+            last = f"{kind.full_name}: {message}\n"
         else:
-            last = _last_line(error, out)
+            last = f"{kind.full_name}\n"
         if notes := _notes(error):
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
-        before = self._causes(error, out, level) if follow else ""
-        members = self._members(error, out, level)
+        before = self._causes(error, out, level) if follow and _has_cause(error) else ""
+        members = self._members(error, out, level) if isinstance(error, BaseExceptionGroup) else ""
         head = "Traceback (most recent call last):\n" if pieces else ""
+        self._weigh(out)
         return out, f"{before}{head}{''.join(pieces)}{last}{members}", place
+
+    def _weigh(self, out: Raised) -> None:
+        """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
+        self.bytes += (
+            getsizeof(out["exception_message"])
+            + sum(map(getsizeof, out.get("notes", ())))
+            + getsizeof(out["extracted_code"])
+            + getsizeof(out.get("locals"))
+        )
 
     def _frames(self, entries: list[Entry], omitted: int, out: Raised) -> list[str]:
         pieces = [position.text for _, position in entries]
@@ -90,9 +95,11 @@ class Walk:
             pieces.insert(_head(self.max_depth), f"  … {omitted} more frames …\n")
         out["extracted_code"] = [position.frame for _, position in entries]
         if self.include_locals and entries:
-            out["locals"] = [
-                _locals_of(frame) if position.users else None for frame, position in entries
-            ]
+            values = out["locals"] = []
+            for frame, position in entries:
+                held, new_bytes = locals_of(frame) if position.users else (None, 0)
+                values.append(held)
+                self.bytes += new_bytes
         return pieces
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:
@@ -105,16 +112,18 @@ class Walk:
         for cause, relation in chain:
             part, part_text, _ = self.raised(cause, level + 1, follow=False)
             part["relation"] = relation
+            self.bytes += getsizeof(part)
             out.setdefault("causes", []).append(part)
             text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
         return text
 
-    def _members(self, error: BaseException, out: Raised, level: int) -> str:
-        if not isinstance(error, BaseExceptionGroup) or level >= MAX_NESTING:
+    def _members(self, error: BaseExceptionGroup[BaseException], out: Raised, level: int) -> str:
+        if level >= MAX_NESTING:
             return ""
         members = BaseExceptionGroup.exceptions.__get__(error)
         parts = [self.raised(one, level + 1) for one in members[:MAX_MEMBERS] if self.room > 0]
         out["exceptions"] = [part for part, _, _ in parts]
+        self.bytes += sum(getsizeof(part) for part, _, _ in parts)
         text = ""
         for number, (_, part_text, _) in enumerate(parts, 1):
             body = "".join(f"  │ {line}\n" for line in part_text.splitlines())
@@ -128,12 +137,22 @@ class Walk:
 _LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}
 
 
-def _last_line(error: BaseException, out: Raised) -> str:
-    name = clean(str(type.__dict__["__qualname__"].__get__(type(error))))
-    if "exception_module" in out:
-        name = f"{out['exception_module']}.{name}"
-    message = out["exception_message"]
-    return f"{name}: {message}\n" if message else f"{name}\n"
+class _Kind(NamedTuple):
+    """What a class of exceptions is called."""
+
+    name: str
+    module: str  # "" where nobody would say it
+    full_name: str  # as at the end of a traceback
+
+
+def _name_kind(cls: type) -> _Kind:
+    module = clean(module_of(cls))
+    module = "" if module in ("builtins", "__main__") else module
+    full_name = clean(str(type.__dict__["__qualname__"].__get__(cls)))
+    return _Kind(type_name(cls), module, f"{module}.{full_name}" if module else full_name)
+
+
+_kind_of = PerObject(_name_kind)
 
 
 def _head(limit: int) -> int:
@@ -141,30 +160,27 @@ def _head(limit: int) -> int:
 
 
 def _entries(traceback: TracebackType | None, limit: int) -> tuple[list[Entry], int]:
-    """The frames to keep, outermost first, and how many were left out of their middle."""
-    head: list[Entry] = []
-    tail: deque[Entry] = deque(maxlen=max(0, limit - _head(limit)))
-    total = 0
-    for entry in _shown(traceback):
-        total += 1
-        if len(head) < _head(limit):
-            head.append(entry)
-        else:
-            tail.append(entry)
-    head.extend(tail)
-    return head, total - len(head)
+    """The frames to keep, outermost first, and how many were left out of their middle.
 
-
-def _shown(traceback: TracebackType | None) -> Iterator[Entry]:
-    """The frames worth showing: not what runs the cell, and none that asks to be hidden."""
+    Neither what runs the cell is kept, nor a frame that asks to be hidden.
+    """
+    entries: list[Entry] = []
+    head, omitted = _head(limit), 0
     wrapping = True  # until the first frame that is not the notebook's own machinery
     while traceback is not None:
         frame = traceback.tb_frame
-        position = positions.position_of(frame.f_code, traceback.tb_lasti, traceback.tb_lineno)
+        position = position_of(frame.f_code, traceback.tb_lasti, traceback.tb_lineno)
         wrapping = wrapping and (position.machinery or position.hidden)
         if not wrapping and not position.hidden:
-            yield frame, position
+            entries.append((frame, position))
+            if len(entries) > 2 * limit:  # in blocks, so that a deep recursion is cheap
+                omitted += limit
+                del entries[head : head + limit]
         traceback = traceback.tb_next
+    if (more := len(entries) - limit) > 0:
+        omitted += more
+        del entries[head : head + more]
+    return entries, omitted
 
 
 def _users_entry(entries: list[Entry]) -> Entry | None:
@@ -175,35 +191,10 @@ def _users_entry(entries: list[Entry]) -> Entry | None:
     return entries[-1] if entries else None
 
 
-def _locals_of(frame: FrameType) -> dict[str, str] | None:
-    code = frame.f_code
-    if frame.f_locals is frame.f_globals or code.co_name == "<module>":
-        names: Iterator[tuple[str, Any]] = _used_globals(code, frame.f_globals)
-    else:
-        names = _own_locals(frame)
-    found = {
-        name: text_of(value, name)
-        for name, value in islice(names, MAX_LOCALS)
-        if not name.startswith("__")
-    }
-    return found or None
-
-
-def _own_locals(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    """A function's variables, without what it imported and what compilers and pytest add."""
-    for name, value in frame.f_locals.items():
-        if name[:1] not in ".@" and type(value) is not ModuleType:
-            yield name, value
-
-
-def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Of a whole notebook's variables, those that this cell names."""
-    for name in code.co_names:
-        if name not in namespace:
-            continue
-        kind = type(namespace[name])
-        if not issubclass(kind, _MODULE_LEVEL) and not module_of(kind).startswith(_SHELL):
-            yield name, namespace[name]
+def _has_cause(error: BaseException) -> bool:
+    return error.__cause__ is not None or (
+        error.__context__ is not None and not error.__suppress_context__
+    )
 
 
 def _chain(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, str]]:

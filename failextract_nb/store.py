@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from failextract_nb import variables
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
 from failextract_nb.failure import Failure, Passed, complete
@@ -21,9 +21,17 @@ MANY_FAILURES = 1_000  # a session with more gets one warning
 REMEMBERED_TIMES = 1_000  # durations kept for the figures of the last minute
 LAST_MINUTE = 60.0  # seconds
 REMEMBERED_PROBLEMS = 20
-SHARED_KEYS = frozenset({"extracted_code", "cell_source", "test_source"})  # not a record's own
 
 Listener = Callable[[Failure], None]
+
+
+class Tally:
+    """How often something passed, since the process started."""
+
+    __slots__ = ("passes",)
+
+    def __init__(self) -> None:
+        self.passes = 0
 
 
 class Store:
@@ -49,25 +57,24 @@ class Store:
             "capture": deque(maxlen=REMEMBERED_TIMES),
             "save": deque(maxlen=REMEMBERED_TIMES),
         }
-        self._passes = itertools.count()
+        self.tally = Tally()
         self._passes_before = 0
-        self.count_pass: Callable[[], int] = self._passes.__next__  # atomic, without a lock
 
     @property
     def pass_count(self) -> int:
-        # A count tells its value only in its repr: "count(5)".
-        return int(repr(self._passes)[6:-1]) - self._passes_before
+        return self.tally.passes - self._passes_before
 
     def add(self, record: Failure, size: int) -> None:
         with self.lock:
-            if self.failures.get(record["id"]) is not None:
+            if record["id"] in self.failures.ids:
                 self._replace(record, size)
             else:
                 self.failures.append(record, size)
                 self.by_type[record["exception_type"]] += 1
                 self.by_origin[record["origin"]] += 1
             crossed = self.trim()
-        self.warn(crossed)
+        if crossed:
+            self.warn(crossed)
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
         with self.lock:
@@ -75,7 +82,7 @@ class Store:
             if old is None:
                 return False
             new = complete({**old, **changes, "id": failure_id})
-            self._replace(new, size_of(new, SHARED_KEYS))
+            self._replace(new, self.failures.size_of(failure_id) + size_of(changes))
             crossed = self.trim()
         self.warn(crossed)
         return True
@@ -97,25 +104,31 @@ class Store:
             if self.max_passed is not None and len(self.passed) > self.max_passed:
                 self.passed.drop_oldest()
             crossed = self.trim()
-        self.count_pass()
+        self.tally.passes += 1
         self.warn(crossed)
 
     def trim(self) -> list[str]:
         """Drop the oldest until every limit holds; return the warnings that are due."""
-        crossed = []
         failures, limit = self.failures, self.max_failures
-        while limit is not None and len(failures) > limit:
+        count = len(failures)
+        while limit is not None and count > limit:
             self._uncount(failures.drop_oldest())
-        while self.max_memory is not None and self.bytes > self.max_memory:
-            crossed.append("memory")
+            count -= 1
+        crossed = [] if self.max_memory is None else self._trim_to(self.max_memory)
+        if count + failures.dropped >= self.many and "many" not in self.warned:
+            crossed.append("many")
+        return crossed
+
+    def _trim_to(self, max_memory: float) -> list[str]:
+        crossed = []
+        while self.bytes > max_memory:
+            crossed = ["memory"]
             if len(self.passed):
                 self.passed.drop_oldest()
-            elif len(failures) > 1:
-                self._uncount(failures.drop_oldest())
+            elif len(self.failures) > 1:
+                self._uncount(self.failures.drop_oldest())
             else:
                 break
-        if len(failures) + failures.dropped >= self.many:
-            crossed.append("many")
         return crossed
 
     @property
@@ -162,6 +175,7 @@ class Store:
     def clear(self) -> None:
         with self.lock:
             self.generation += 1
+            variables.forget()  # their texts are counted with the records that had them first
             self.failures.clear()
             self.passed.clear()
             self.by_type.clear()

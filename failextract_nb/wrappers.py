@@ -1,6 +1,7 @@
 """The functions that stand around a decorated one, one for each kind that Python has.
 
-On success each pays a ``try`` and one call.  Tracebacks do not show them.
+On success each pays a ``try`` and a count.  Tracebacks do not show them.  The count needs no lock:
+CPython changes threads at calls and at the ends of loops, and ``tally.passes += 1`` has neither.
 """
 
 from __future__ import annotations
@@ -9,64 +10,64 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from failextract_nb.store import Tally
+
 Failed = Callable[[BaseException, tuple[Any, ...], dict[str, Any]], None]
-Passed = Callable[[], Any]
 
 
-def _plain(function: Any, failed: Failed, passed: Passed) -> Any:
+def _plain(function: Any, failed: Failed, tally: Tally) -> Any:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
+            __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
                 failed(error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
-        passed()
+        tally.passes += 1
         return result
 
     return wrapper
 
 
-def _coroutine(function: Any, failed: Failed, passed: Passed) -> Any:
+def _coroutine(function: Any, failed: Failed, tally: Tally) -> Any:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
+            __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
                 failed(error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
-        passed()
+        tally.passes += 1
         return result
 
     return wrapper
 
 
-def _generator(function: Any, failed: Failed, passed: Passed) -> Any:
+def _generator(function: Any, failed: Failed, tally: Tally) -> Any:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
         try:
             result = yield from function(*args, **kwargs)
         except BaseException as error:
+            __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
                 failed(error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
-        passed()
+        tally.passes += 1
         return result
 
     return wrapper
 
 
-def _async_generator(function: Any, failed: Failed, passed: Passed) -> Any:
+def _async_generator(function: Any, failed: Failed, tally: Tally) -> Any:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
         try:
             inner = function(*args, **kwargs)
             step = inner.__anext__()
@@ -85,12 +86,13 @@ def _async_generator(function: Any, failed: Failed, passed: Passed) -> Any:
                 else:
                     step = inner.asend(sent)
         except BaseException as error:
+            __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
                 failed(error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
-        passed()
+        tally.passes += 1
 
     return wrapper
 
@@ -103,8 +105,8 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
 )
 
 
-def wrap(function: Any, failed: Failed, passed: Passed) -> Any:
+def wrap(function: Any, failed: Failed, tally: Tally) -> Any:
     """A function of the same kind as ``function`` that tells how each call of it ended."""
     call = type(function).__call__  # of an object that is called like a function
     make = next(make for fits, make in _KINDS if fits(function) or fits(call))
-    return make(function, failed, passed)
+    return make(function, failed, tally)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import coverage
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import failextract_nb
 from failextract_nb import FailureExtractor, capture, formats
@@ -71,6 +74,29 @@ def run_python(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def shell(monkeypatch, tmp_path):
+    """A new shell that keeps no history and shares nothing with other tests."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    shell = InteractiveShell(config=config, user_ns={})
+    yield shell
+    if "failextract_nb" in shell.extension_manager.loaded:
+        shell.extension_manager.unload_extension("failextract_nb")
+    # IPython names cells by number and content: the next test's shell is another session.
+    for name in [name for name in linecache.cache if name.startswith("<ipython-input-")]:
+        del linecache.cache[name]
+
+
+@pytest.fixture
+def ip(shell):
+    """The same, with the extension loaded."""
+    shell.run_line_magic("load_ext", "failextract_nb")
+    return shell
 
 
 def fail(function, *args, **kwargs) -> BaseException:

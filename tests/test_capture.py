@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from conftest import fail
 
-from failextract_nb import _safe, _strings, capture, failure, positions, raised
+from failextract_nb import _strings, _values, capture, failure, positions, raised, variables
 
 
 def record_of(function, *args, **options):
@@ -362,11 +362,11 @@ def test_locals_are_bounded_and_redacted():
 
     found = record_of(run)["locals"][-1]
     assert found["password"] == "[redacted: password]"
-    assert len(str(found)) < 3 * _safe.MAX_CONTAINER
+    assert len(str(found)) < 3 * _values.MAX_CONTAINER
     namespace = {}
     many = "\n".join(f"    v{n} = {n}" for n in range(500))
     exec(f"def f():\n{many}\n    raise ValueError\n", namespace)
-    assert len(record_of(namespace["f"])["locals"][-1]) == raised.MAX_LOCALS
+    assert len(record_of(namespace["f"])["locals"][-1]) == variables.MAX_LOCALS
 
 
 def test_no_locals_when_they_are_not_wanted(monkeypatch):
@@ -656,8 +656,8 @@ def test_where_names_the_place_a_person_knows():
 def test_positions_of_capture_are_the_positions_module():
     """The frames in a record are those that the cache holds."""
     record = record_of(divide, 1)
-    held = [position.frame for position in positions._positions.values()]
-    assert any(record["extracted_code"][-1] is frame for frame in held)
+    held = positions._positions_in(divide.__code__)
+    assert any(record["extracted_code"][-1] is position.frame for position in held.values())
 
 
 def test_a_syntax_error_of_a_cell(monkeypatch):

@@ -515,6 +515,28 @@ def test_no_lock_is_held_while_user_code_runs(extractor):
 # --- threads
 
 
+def test_no_pass_is_lost_to_another_thread(extractor):
+    """The count of passes has no lock, and is exact however often threads take turns."""
+
+    @extract_on_failure
+    def test():
+        return 1
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=lambda: [test() for _ in range(20_000)]) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert extractor.get_statistics()["passed_count"] == 160_000
+
+
 def test_a_thousand_tests_on_twenty_threads(extractor):
     """Every failure is there once, with the thread it ran on, and every pass is counted."""
     ran_on = {}

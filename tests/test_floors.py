@@ -12,8 +12,9 @@ PACKAGE = Path(failextract_nb.__file__).parent
 # Floor by floor, lowest first. A module may import from its own floor and from those below; doors
 # may not import doors, but for a package's own modules and what is named in DOORS_THAT_OPEN_DOORS.
 FLOORS = [
-    {"failure", "_safe", "_strings", "_native", "_libraries", "_redact"},
-    {"capture", "raised", "positions", "fixtures", "formats", "table", "kept", "files"},
+    {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"},
+    {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
+    | {"kept", "files"},
     {"store", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import json
-import linecache
 
 import IPython
 import pytest
 from conftest import fail
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
-from IPython.core.interactiveshell import InteractiveShell
 from traitlets import TraitError
-from traitlets.config import Config
 
 from failextract_nb import FailureExtractor, capture, formats, positions
 
 # Before this version %%time shows an error and reports success: no post_run_cell hook hears of it.
 TIME_TELLS = IPython.version_info >= (9, 4)
 needs_telling_time = pytest.mark.skipif(not TIME_TELLS, reason="this IPython's %%time hides errors")
-
-
-@pytest.fixture
-def shell(monkeypatch, tmp_path):
-    """A new shell that keeps no history and shares nothing with other tests."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "nocolor"
-    shell = InteractiveShell(config=config, user_ns={})
-    yield shell
-    if "failextract_nb" in shell.extension_manager.loaded:
-        shell.extension_manager.unload_extension("failextract_nb")
-    # IPython names cells by number and content: the next test's shell is another session.
-    for name in [name for name in linecache.cache if name.startswith("<ipython-input-")]:
-        del linecache.cache[name]
-
-
-@pytest.fixture
-def ip(shell):
-    """The same, with the extension loaded."""
-    shell.run_line_magic("load_ext", "failextract_nb")
-    return shell
 
 
 def magic(ip, line: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import linecache
 import os
 import sys
+import weakref
 
 import pytest
 from conftest import fail
@@ -92,11 +94,27 @@ def test_a_changed_and_reloaded_module_shows_its_new_source(module):
 def test_the_cache_is_bounded(monkeypatch):
     """However many places a session fails at, only so many descriptions are kept."""
     monkeypatch.setattr(positions, "MAX_POSITIONS", 5)
+    functions = []
     for n in range(20):
         namespace = {}
         exec(compile(f"def f():\n    return {n} / 0", f"<made {n}>", "exec"), namespace)
-        record_of(namespace["f"])
-        assert len(positions._positions) <= 5
+        functions.append(namespace["f"])
+        record_of(functions[-1])
+        assert len(positions._positions_in) <= 5
+
+
+def test_the_cache_keeps_no_code_alive():
+    """A cell that was run again, a module that was reloaded: their code can go."""
+    namespace = {}
+    exec("def f():\n    return 1 / 0", namespace)
+    code = weakref.ref(namespace["f"].__code__)
+    record_of(namespace["f"])
+    assert code() is not None
+    before = len(positions._positions_in)
+    namespace.clear()
+    gc.collect()
+    assert code() is None
+    assert len(positions._positions_in) < before
 
 
 def test_forget_empties_the_cache():
@@ -107,7 +125,7 @@ def test_forget_empties_the_cache():
 
     first = record_of(broken)
     positions.forget()
-    assert not positions._positions
+    assert len(positions._positions_in) == 0
     assert frames(first)[-1] is not frames(record_of(broken))[-1]
 
 

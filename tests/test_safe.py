@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from failextract_nb import _native, _safe, _strings
+from failextract_nb import _native, _strings, _values
 from failextract_nb._native import native
 from failextract_nb._safe import message_of, text_of
 
@@ -62,7 +62,7 @@ def test_built_ins(value, text):
 def test_long_text_says_that_it_was_cut():
     """A long string shows its start and how long it was."""
     text = text_of("a" * 1_000_000)
-    assert len(text) < 2 * _safe.MAX_TEXT
+    assert len(text) < 2 * _values.MAX_TEXT
     assert "(1000000 characters)" in text
 
 
@@ -70,7 +70,7 @@ def test_long_bytes_say_that_they_were_cut():
     """Long bytes show their start and how many there were."""
     for value in (b"a" * 100_000, bytearray(b"a" * 100_000)):
         text = text_of(value)
-        assert len(text) < 2 * _safe.MAX_TEXT
+        assert len(text) < 2 * _values.MAX_TEXT
         assert "(100000 bytes)" in text
 
 
@@ -83,8 +83,8 @@ def test_huge_integers():
 def test_broad_containers_say_what_was_cut():
     """Of a container a few items are shown, and how many more there are."""
     for value in (list(range(100)), tuple(range(100)), set(range(100)), dict.fromkeys(range(100))):
-        assert f"… {100 - _safe.MAX_ITEMS} more" in text_of(value)
-    assert len(text_of(["x" * 200] * 100)) < _safe.MAX_CONTAINER + 50
+        assert f"… {100 - _values.MAX_ITEMS} more" in text_of(value)
+    assert len(text_of(["x" * 200] * 100)) < _values.MAX_CONTAINER + 50
 
 
 def test_deep_containers_say_what_was_cut():
@@ -220,7 +220,7 @@ def test_exceptions_are_written_by_what_they_hold():
     error: Exception = ValueError(0)
     for n in range(20):
         error = ExceptionGroup(str(n), [error] * 10)
-    assert len(text_of(error)) < 2 * _safe.MAX_CONTAINER
+    assert len(text_of(error)) < 2 * _values.MAX_CONTAINER
 
 
 @dataclass
@@ -316,7 +316,7 @@ def test_columns_are_not_taken_for_attributes():
 def test_wide_frames_are_bounded():
     """A frame of many columns names a few."""
     frame = pd.DataFrame(np.zeros((1, 1_000)), columns=[f"column {n}" for n in range(1_000)])
-    assert len(text_of(frame)) < 2 * _safe.MAX_TEXT
+    assert len(text_of(frame)) < 2 * _values.MAX_TEXT
     short = pd.DataFrame(np.zeros((1, 20)), columns=list("abcdefghijklmnopqrst"))
     assert "… 8 more" in text_of(short)
 

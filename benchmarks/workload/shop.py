@@ -3,7 +3,7 @@
 from workload import orders
 
 
-def test_checkout(number=0):
+def test_checkout(number):
     """The test that fails (on purpose) six frames deep; ``number`` makes each failure differ."""
     checkout({"number": number, "lines": [("tea", 3), ("milk", 2)]})
 

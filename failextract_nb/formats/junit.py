@@ -37,9 +37,13 @@ class JUnitFormatter(OutputFormatter):
             suites.setdefault(_suite_name(record), []).append((record, False))
         yield '<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n'
         for number, (name, cases) in enumerate(suites.items()):
-            suite = _suite(number, name, cases)
-            ET.indent(suite)
-            yield ET.tostring(suite, encoding="unicode") + "\n"
+            before, after = _suite(number, name, cases).split(_CASES)
+            yield before
+            for record, is_failed in cases:
+                case = _case(name, record, is_failed)
+                ET.indent(case, level=2)
+                yield f"    {ET.tostring(case, encoding='unicode')}\n"
+            yield f"{after}\n"
         yield "</testsuites>\n"
 
 
@@ -47,7 +51,11 @@ def _suite_name(record: Mapping[str, Any]) -> str:
     return _token(record.get("notebook") or record.get("test_module") or words.UNKNOWN)
 
 
-def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) -> ET.Element:
+_CASES = "    <cases />\n"
+
+
+def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) -> str:
+    """A suite with one element for all its cases, which are written one by one."""
     failed = sum(is_failed for _, is_failed in cases)
     times = sorted(stamp for record, _ in cases if (stamp := _timestamp(record)))
     suite = ET.Element(
@@ -64,11 +72,10 @@ def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) 
         time=_seconds(sum(_duration(record) for record, _ in cases)),
     )
     ET.SubElement(suite, "properties")
-    for record, is_failed in cases:
-        suite.append(_case(name, record, is_failed))
-    ET.SubElement(suite, "system-out")
-    ET.SubElement(suite, "system-err")
-    return suite
+    for part in ("cases", "system-out", "system-err"):
+        ET.SubElement(suite, part)
+    ET.indent(suite, level=1)
+    return f"  {ET.tostring(suite, encoding='unicode')}"
 
 
 def _case(suite: str, record: Mapping[str, Any], is_failed: bool) -> ET.Element:

@@ -1,0 +1,105 @@
+"""The variables of a frame as text.
+
+Most variables of a failure hold what they held at the one before: the same text is kept once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from sys import getsizeof
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from failextract_nb._redact import secret_name
+from failextract_nb._safe import text_of
+from failextract_nb._strings import module_of
+from failextract_nb._values import SCALARS
+
+MAX_LOCALS = 50  # of one frame
+MAX_NAMES = 4096  # that are remembered
+MAX_SHARED = 256 * 1024  # bytes of text that records share
+
+# What compilers and pytest add, and Python's own names.
+_NOT_VARIABLES = (".", "@", "__")
+# Not worth a line among the variables of a cell.
+_MODULE_LEVEL = (ModuleType, FunctionType, BuiltinFunctionType, MethodType, type)
+_SHELL = ("IPython.", "ipykernel.")  # exit, quit, get_ipython: the session's own
+
+_PLAIN, _SECRET, _NO_VARIABLE = "plain", "secret", "none"
+_kinds: dict[str, str] = {}  # of names: the same ones come again and again
+_shared: dict[str, str] = {}
+_shared_bytes = 0
+
+
+def locals_of(frame: FrameType) -> tuple[dict[str, str] | None, int]:
+    """The variables by name, None if there are none; and the bytes that they take.
+
+    Texts that an earlier record holds take none.
+    """
+    found: dict[str, str] = {}
+    new = 0
+    try:
+        for name, value in islice(_variables(frame), MAX_LOCALS):
+            kind = _kinds.get(name) or _kind_of(name)
+            if kind is _NO_VARIABLE:
+                continue
+            write = SCALARS.get(type(value))
+            if write is not None and kind is _PLAIN:
+                text = write(value, 0)  # as text_of, without the guard: it cannot fail
+            elif type(value) is ModuleType:
+                continue
+            else:
+                text = text_of(value, name)
+            shared = _shared.get(text)
+            if shared is None:
+                shared = _shared[text] = text
+                new += getsizeof(text)
+            found[name] = shared
+    except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
+        pass
+    if new:
+        _share(new)
+    return (found, new + getsizeof(found)) if found else (None, 0)
+
+
+def _kind_of(name: str) -> str:
+    kind = _SECRET if secret_name(name) else _PLAIN
+    if name.startswith(_NOT_VARIABLES):
+        kind = _NO_VARIABLE
+    if len(_kinds) >= MAX_NAMES:
+        _kinds.clear()
+    _kinds[name] = kind
+    return kind
+
+
+def _variables(frame: FrameType) -> Iterable[tuple[str, Any]]:
+    code, namespace = frame.f_code, frame.f_locals
+    if code.co_name == "<module>" or namespace is frame.f_globals:
+        return _used_globals(code, frame.f_globals)
+    return namespace.items()
+
+
+def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Of a whole notebook's variables, those that this cell names."""
+    for name in code.co_names:
+        if name not in namespace:
+            continue
+        kind = type(namespace[name])
+        if not issubclass(kind, _MODULE_LEVEL) and not module_of(kind).startswith(_SHELL):
+            yield name, namespace[name]
+
+
+def _share(new: int) -> None:
+    """Count what the shared texts take; past the limit, start anew."""
+    global _shared_bytes  # noqa: PLW0603  # one number, and being a little off is no harm
+    _shared_bytes += new
+    if _shared_bytes > MAX_SHARED:
+        forget()
+
+
+def forget() -> None:
+    """Share no text with the records made so far."""
+    global _shared_bytes  # noqa: PLW0603  # as above
+    _shared_bytes = 0
+    _shared.clear()

@@ -1,0 +1,323 @@
+"""What is kept, for how long, and what it weighs.  Bytes and objects are counted, no time is."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import tracemalloc
+import weakref
+from pathlib import Path
+
+from conftest import fail
+
+import failextract_nb
+from failextract_nb import (
+    FailureExtractor,
+    capture_failures,
+    extract_on_failure,
+    formats,
+)
+
+PACKAGE = str(Path(failextract_nb.__file__).parent / "*")
+
+# Measured without coverage's own memory, in an interpreter of its own.
+ALONE = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
+MEASURE = """
+import gc, json, sys, tracemalloc
+from failextract_nb import FailureExtractor, extract_on_failure
+extractor = FailureExtractor()
+extractor.set_memory_limits(warn_at=10**9)
+
+@extract_on_failure
+def test(number, size=0):
+    text, rows, nested = "x" * size, list(range(number % 7, 100)), {"n": number, "deep": [1, 2]}
+    convert(number, text)
+
+def convert(number, text):
+    ratio, name, found = number / 7, f"name {number}", None
+    raise ValueError(f"no rate in order {number} {text}")
+
+def run(count, size=lambda number: 0):
+    for number in range(count):
+        try:
+            test(number, size(number))
+        except ValueError:
+            pass
+
+def traced():
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+run(10)
+extractor.clear()
+tracemalloc.start()
+before = traced()
+"""
+
+
+class Big:
+    """Something that a session would not want to keep."""
+
+
+def test_what_a_failed_function_held_can_go():
+    """Neither the locals, the arguments nor the exception live on because they were recorded."""
+    alive = []
+
+    @extract_on_failure
+    def test(argument):
+        local = Big()
+        alive.extend([weakref.ref(local), weakref.ref(argument)])
+        raise ValueError(local, argument)
+
+    error = fail(test, Big())
+    assert len(FailureExtractor().failures) == 1
+    del error
+    gc.collect()
+    assert [ref() for ref in alive] == [None, None]
+
+
+def test_what_a_failed_cell_held_can_go(ip):
+    """A variable that the user deletes after a failure is gone; IPython's own last error aside."""
+    ip.user_ns["Big"] = Big
+    ip.run_cell("def use(big):\n    held = [big]\n    raise ValueError(held)\n")
+    ip.run_cell("thing = Big()\nuse(thing)")
+    assert FailureExtractor().failures[-1]["exception_type"] == "ValueError"
+    alive = weakref.ref(ip.user_ns["thing"])
+    ip.run_cell("del thing")
+    # Where Python and IPython remember the last exception themselves.
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    ip.InteractiveTB.tb = ip.InteractiveTB.etype = ip.InteractiveTB.evalue = None
+    ip._last_traceback = None
+    gc.collect()
+    assert alive() is None
+
+
+def test_what_a_failed_block_held_can_go():
+    """The same for ``with capture_failures()``."""
+    alive = []
+
+    def run():
+        thing = Big()
+        alive.append(weakref.ref(thing))
+        with capture_failures():
+            raise KeyError(thing)
+
+    error = fail(run)
+    del error
+    gc.collect()
+    assert FailureExtractor().failures[-1]["exception_type"] == "KeyError"
+    assert alive[0]() is None
+
+
+def test_a_class_and_its_objects_can_go():
+    """What is remembered about a class to write its objects keeps no class alive."""
+
+    def session():
+        class Local:
+            def __repr__(self):
+                return f"<{super().__repr__()}>"
+
+        class Error(Exception):
+            pass
+
+        class Numbers(list):
+            pass
+
+        @extract_on_failure
+        def run():
+            things, numbers = Local(), Numbers([1])
+            raise Error(things)
+
+        fail(run)
+        return [weakref.ref(Local), weakref.ref(Error), weakref.ref(Numbers)]
+
+    alive = session()
+    gc.collect()
+    assert "numbers" in FailureExtractor().failures[-1]["locals"][-1]
+    assert [ref() for ref in alive] == [None, None, None]
+
+
+def test_records_share_what_repeats():
+    """Frames, sources, contexts and equal texts of two failures are the same objects."""
+
+    @extract_on_failure
+    def test(number):
+        name, table = "the same in both", {"key": [1, 2, 3]}
+        raise ValueError(number)
+
+    fail(test, 1)
+    fail(test, 2)
+    one, two = FailureExtractor().failures
+    assert one["exception_message"] != two["exception_message"]
+    for key in ("test_source", "contexts", "test_name", "test_file", "test_module"):
+        assert one[key] is two[key], key
+    assert all(a is b for a, b in zip(one["extracted_code"], two["extracted_code"], strict=True))
+    for name in ("name", "table"):
+        assert one["locals"][-1][name] is two["locals"][-1][name]
+
+
+def test_a_failure_is_small(run_python):
+    """With locals, arguments and source a failure of two frames takes two kilobytes."""
+    told = run_python(MEASURE + "run(2_000); print((traced() - before) / 2_000)", **ALONE)
+    assert float(told.stdout) < 2 * 1024 + 512
+
+
+def test_told_memory_is_what_it_is(run_python):
+    """``memory_usage_mb`` is within 20 % of tracemalloc, for alike and for different failures."""
+    for size in ("lambda number: 0", "lambda number: number % 50 * 40"):
+        done = run_python(
+            f"""{MEASURE}
+run(3_000, {size})
+used = traced() - before
+told = extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024
+print(told / used)
+run(6_000, {size})
+used = traced() - before
+told = extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024
+print(told / used)
+""",
+            **ALONE,
+        )
+        for ratio in map(float, done.stdout.split()):
+            assert 0.8 < ratio < 1.2, (size, done.stdout)
+
+
+def test_the_memory_limit_holds(run_python):
+    """Under a load of differing failures the store takes at most 10 % more than its limit."""
+    done = run_python(
+        f"""{MEASURE}
+import warnings
+warnings.simplefilter("ignore")
+extractor.set_memory_limits(max_memory_mb=4, warn_at=10**9)
+most = 0
+for _ in range(12):
+    run(500, lambda number: number * 37 % 3_000)
+    most = max(most, traced() - before)
+kept = extractor.get_statistics()
+assert kept["dropped_failures"] > 1_000, kept
+print(most / (4 * 1024 * 1024))
+""",
+        **ALONE,
+    )
+    assert 0.8 < float(done.stdout) <= 1.1
+
+
+def test_passing_cells_leave_nothing(ip):
+    """A thousand passing cells leave not one byte that we have allocated."""
+    ip.run_cell("1")
+    hooks = [tracemalloc.Filter(True, PACKAGE)]
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.take_snapshot().filter_traces(hooks)
+        for number in range(1_000):
+            ip.run_cell(f"value = {number}")
+        gc.collect()
+        after = tracemalloc.take_snapshot().filter_traces(hooks)
+    finally:
+        tracemalloc.stop()
+    grown = sum(line.size_diff for line in after.compare_to(before, "lineno"))
+    assert grown <= 200, after.compare_to(before, "lineno")[:5]  # a float or two, not a thousand
+
+
+def calls_of(function) -> int:
+    """How many Python and C functions are called while ``function`` runs."""
+    count = 0
+
+    def note(frame, event, arg):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_capture_does_not_grow_with_what_it_finds():
+    """A DataFrame, a dict and a list of a million cost as many calls as those of a hundred."""
+    import pandas as pd
+
+    @extract_on_failure
+    def test(table, mapping, items):
+        raise ValueError
+
+    def run(size):
+        values = pd.DataFrame({"a": range(size)}), dict.fromkeys(range(size)), list(range(size))
+        fail(test, *values)
+        return calls_of(lambda: fail(test, *values))
+
+    assert run(1_000_000) == run(100)
+
+
+def test_capture_grows_with_the_frames_up_to_the_limit():
+    """Each frame costs the same number of calls; past the limit only the walk goes on."""
+
+    def down(depth):
+        if depth == 0:
+            raise ValueError
+        down(depth - 1)
+
+    test = extract_on_failure(down)
+
+    def run(depth):
+        fail(test, depth)
+        return calls_of(lambda: fail(test, depth)) - depth  # without the calls of down() itself
+
+    shallow, middle, deep = run(10), run(20), run(40)
+    assert middle - shallow == (deep - middle) / 2
+    each = (middle - shallow) / 10
+    more = (run(800) - run(400)) / 400
+    assert more < each / 2
+
+
+def test_statistics_and_adding_do_not_grow():
+    """Ten failures or a hundred thousand: as many calls for a statistic, and for one more."""
+    extractor = FailureExtractor()
+
+    def costs(count):
+        extractor.clear()
+        extractor.set_memory_limits(max_failures=count, warn_at=10**9)
+        for number in range(count):
+            extractor.add_failure({"test_name": "t", "exception_message": str(number)})
+        extractor.get_statistics()
+        one = {"test_name": "t", "exception_message": "one more"}
+        return calls_of(extractor.get_statistics), calls_of(lambda: extractor.add_failure(one))
+
+    few_statistics, few_adding = costs(10)
+    many_statistics, many_adding = costs(20_000)
+    # The durations of the last minute are looked at one by one; there are at most a thousand.
+    assert abs(many_statistics - few_statistics) <= 4
+    assert many_adding == few_adding
+
+
+def test_a_long_report_is_written_in_little_memory(run_python):
+    """Every format writes a thousand failures with hardly more memory than two hundred."""
+    done = run_python(
+        f"""{MEASURE}
+from failextract_nb import OutputConfig
+run(1)
+record = dict(extractor.failures[0])
+def peak(count, name):
+    extractor.clear()
+    for number in range(count):
+        extractor.add_failure({{**record, "id": str(number), "exception_message": f"m {{number}}"}})
+    gc.collect()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    extractor.save_report(OutputConfig("report", format=name))
+    return tracemalloc.get_traced_memory()[1] - before
+for name in {[*formats.names()]!r}:
+    print(json.dumps([name, peak(200, name), peak(1_000, name)]))
+""",
+        **ALONE,
+    )
+    for line in done.stdout.splitlines():
+        name, few, many = json.loads(line)
+        # Eight bytes and a bit for each failure's place in the list that is written.
+        assert many < few + 800 * 100, (name, few, many)
