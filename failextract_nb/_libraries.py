@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from failextract_nb._perobject import PerObject
+from failextract_nb._strings import clean
 
 MAX_WORD = 40  # characters of a column's name, a dtype, a device
 MAX_COLUMNS = 12
@@ -41,6 +42,7 @@ def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
         hasattr(cls, name) for name in _ATTRIBUTES
     )
     pandas = "pandas" in roots
+    has_device = has_device and "numpy" not in roots  # a NumPy array is always here
     named = "column_names" if has_names else "columns"  # Arrow's ``columns`` are the data
 
     def describe(value: Any) -> list[str]:
@@ -79,7 +81,7 @@ def _dtype(dtype: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_WORD else f"{text[:MAX_WORD]}…"
+    return clean(text if len(text) <= MAX_WORD else f"{text[:MAX_WORD]}…")
 
 
 def _columns(columns: Any) -> str:
@@ -94,4 +96,4 @@ _index = PerObject(_columns)
 
 
 def _sizes(sizes: Any) -> str:
-    return ", ".join(f"{key}: {sizes[key]}" for key in islice(sizes, MAX_COLUMNS))
+    return clean(", ".join(f"{key}: {sizes[key]}" for key in islice(sizes, MAX_COLUMNS)))

@@ -9,6 +9,7 @@ import dataclasses
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache, partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -65,6 +66,11 @@ def _start(text: str, length: int) -> str:
     return f"{text[:MAX_TEXT]!r}… ({length} characters)"
 
 
+def _moment(value: Any, _depth: int) -> str:
+    ours = value.tzinfo is None or type(value.tzinfo) is timezone
+    return repr(value) if ours else _own_repr(value)
+
+
 def _bytes(value: bytes | bytearray, _depth: int) -> str:
     shown = redact(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
     more = f"… ({len(value)} bytes)" if len(value) > MAX_TEXT else ""
@@ -96,7 +102,12 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
     """``length`` items between ``left`` and ``right``; ``head`` are the first of them."""
     if length and depth <= 0:
         return f"{left}… {length} items{right}"
-    if length > 2 and _NUMBERS.issuperset(map(type, head)) and _are_small(head):
+    if (
+        length > 2
+        and type(head[0]) in _NUMBERS
+        and _NUMBERS.issuperset(map(type, head))
+        and _are_small(head)
+    ):
         inner = repr(head)[1:-1]
     else:
         depth -= 1
@@ -161,6 +172,9 @@ SCALARS: dict[type, Writer] = {
 EXACT: dict[type, Writer] = {
     **SCALARS,
     range: _plain,
+    date: _plain,
+    timedelta: _plain,
+    datetime: _moment,
     bytes: _bytes,
     bytearray: _bytearray,
     list: _list,
@@ -234,7 +248,8 @@ def _own_repr(value: object, _depth: int = 0) -> str:
     text = str.__str__(repr(value))[:LOOK_AHEAD]
     if " at 0x" in text:
         text = _ADDRESS.sub("", text)
-    return clean(clip(redact(text), MAX_TEXT))
+    text = clean(redact(text))
+    return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
 
 
 def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
@@ -271,6 +286,6 @@ def _data_writer(cls: type, name: str, roots: list[str]) -> Writer:
         if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
             return _own_repr(value)
         text = f"{name}({'; '.join(parts)})" if parts else f"<{name} object>"
-        return clean(clip(text, MAX_TEXT))
+        return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
 
     return write

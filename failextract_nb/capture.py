@@ -22,6 +22,7 @@ from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.kept import size_of
 from failextract_nb.raised import MAX_FRAMES, Walk
+from failextract_nb.variables import share
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
@@ -122,6 +123,7 @@ def failure_from(
         "exception_traceback": text,
         "contexts": contexts_of(origin, name or failure.UNKNOWN, context.get("output") or ""),
     }
+    share(walk.variables.bytes)
     size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     made = cast("Failure", record)
     mark(error, made)

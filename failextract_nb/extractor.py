@@ -182,7 +182,7 @@ class FailureExtractor(metaclass=_OneActive):
 
         ``failure_count`` (also as ``failures_count``) is what is kept, ``passed_count`` what has
         passed since the start or ``clear()``, ``total_count`` their sum.  ``memory_usage_mb`` is
-        an estimate.  ``capture_seconds`` and ``save_seconds`` speak of the last minute.
+        an estimate.  ``capture_seconds`` and ``save_seconds`` speak of about the last minute.
         """
         store = self._store
         with store.lock:
@@ -202,8 +202,8 @@ class FailureExtractor(metaclass=_OneActive):
                 "max_failures": store.max_failures,
                 "max_passed": store.max_passed,
                 "max_memory_mb": None if store.max_memory is None else store.max_memory / MEGABYTE,
-                "capture_seconds": store.recent_times("capture"),
-                "save_seconds": store.recent_times("save"),
+                "capture_seconds": store.times["capture"].figures(),
+                "save_seconds": store.times["save"].figures(),
                 "problems": list(store.problems),
             }
 

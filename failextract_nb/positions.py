@@ -47,7 +47,7 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
     return {}
 
 
-_positions_in = PerObject(_no_positions)  # of a code object, by instruction
+positions_in = PerObject(_no_positions)  # of a code object, by instruction
 _count = 0  # of positions described since the cache was empty
 described = 0  # bytes of all positions described so far
 
@@ -83,7 +83,7 @@ _MACHINERY = (
 
 def position_of(code: CodeType, lasti: int, line: int) -> Position:
     """The description of instruction ``lasti`` (in bytes) of ``code``, which is on ``line``."""
-    known = _positions_in(code)
+    known = positions_in(code)
     found = known.get(lasti)
     if found is None:
         found = known[lasti] = _describe(code, lasti, line)
@@ -104,7 +104,7 @@ def forget() -> None:
     """Empty the cache: the names of files have changed."""
     global _count  # noqa: PLW0603  # as above
     _count = 0
-    _positions_in.clear()
+    positions_in.clear()
 
 
 def is_library(file: str) -> bool:

@@ -21,8 +21,9 @@ from failextract_nb._redact import redact
 from failextract_nb._safe import message_of, note_of
 from failextract_nb._strings import clean, clip, module_of, type_name
 from failextract_nb.failure import Raised
-from failextract_nb.positions import position_of
-from failextract_nb.variables import locals_of
+from failextract_nb.kept import size_of
+from failextract_nb.positions import position_of, positions_in
+from failextract_nb.variables import Variables
 
 MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept
 MAX_CAUSES = 10
@@ -44,7 +45,13 @@ class Walk:
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
         self.module = ""
-        self.bytes = 0  # that only this record holds
+        self.variables = Variables()
+        self._bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        """What only this record holds."""
+        return self._bytes + self.variables.bytes
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
@@ -81,12 +88,12 @@ class Walk:
 
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
-        self.bytes += (
-            getsizeof(out["exception_message"])
-            + sum(map(getsizeof, out.get("notes", ())))
-            + getsizeof(out["extracted_code"])
-            + getsizeof(out.get("locals"))
-        )
+        frames = getsizeof(out["extracted_code"])
+        self._bytes += frames + getsizeof(out["exception_message"])
+        if "locals" in out:
+            self._bytes += frames  # as many places
+        if "notes" in out:
+            self._bytes += size_of(out["notes"])
 
     def _frames(self, entries: list[Entry], omitted: int, out: Raised) -> list[str]:
         pieces = [position.text for _, position in entries]
@@ -95,11 +102,9 @@ class Walk:
             pieces.insert(_head(self.max_depth), f"  … {omitted} more frames …\n")
         out["extracted_code"] = [position.frame for _, position in entries]
         if self.include_locals and entries:
-            values = out["locals"] = []
-            for frame, position in entries:
-                held, new_bytes = locals_of(frame) if position.users else (None, 0)
-                values.append(held)
-                self.bytes += new_bytes
+            out["locals"] = [
+                self.variables.of(frame) if position.users else None for frame, position in entries
+            ]
         return pieces
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:
@@ -112,7 +117,7 @@ class Walk:
         for cause, relation in chain:
             part, part_text, _ = self.raised(cause, level + 1, follow=False)
             part["relation"] = relation
-            self.bytes += getsizeof(part)
+            self._bytes += getsizeof(part)
             out.setdefault("causes", []).append(part)
             text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
         return text
@@ -123,7 +128,7 @@ class Walk:
         members = BaseExceptionGroup.exceptions.__get__(error)
         parts = [self.raised(one, level + 1) for one in members[:MAX_MEMBERS] if self.room > 0]
         out["exceptions"] = [part for part, _, _ in parts]
-        self.bytes += sum(getsizeof(part) for part, _, _ in parts)
+        self._bytes += sum(getsizeof(part) for part, _, _ in parts)
         text = ""
         for number, (_, part_text, _) in enumerate(parts, 1):
             body = "".join(f"  │ {line}\n" for line in part_text.splitlines())
@@ -168,8 +173,11 @@ def _entries(traceback: TracebackType | None, limit: int) -> tuple[list[Entry], 
     head, omitted = _head(limit), 0
     wrapping = True  # until the first frame that is not the notebook's own machinery
     while traceback is not None:
-        frame = traceback.tb_frame
-        position = position_of(frame.f_code, traceback.tb_lasti, traceback.tb_lineno)
+        frame, instruction = traceback.tb_frame, traceback.tb_lasti
+        code = frame.f_code
+        position = positions_in(code).get(instruction)
+        if position is None:
+            position = position_of(code, instruction, traceback.tb_lineno)
         wrapping = wrapping and (position.machinery or position.hidden)
         if not wrapping and not position.hidden:
             entries.append((frame, position))

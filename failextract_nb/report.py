@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -122,6 +120,8 @@ def save_all(
     max_workers: int,
 ) -> list[Path | None]:
     """Call ``save_report`` for each config on ``max_workers`` threads; paths in the same order."""
+    from concurrent.futures import ThreadPoolExecutor
+
     configs = list(configs)
     if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
         raise ValueError(f"max_workers must be a whole number above 0; got {max_workers!r}")
@@ -155,7 +155,7 @@ def metadata(
     """What a report says about itself: schema version, counts, versions, time."""
     from failextract_nb import __version__  # the package's name is not set while it loads this
 
-    versions = {"python": platform.python_version(), "failextract_nb": __version__}
+    versions = {"python": sys.version.split()[0], "failextract_nb": __version__}
     for name in _VERSIONS_OF:
         version = getattr(sys.modules.get(name), "__version__", None)
         if isinstance(version, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -15,11 +14,10 @@ from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, size_of
+from failextract_nb.recent import Recent
 
 MEGABYTE = 1024 * 1024
 MANY_FAILURES = 1_000  # a session with more gets one warning
-REMEMBERED_TIMES = 1_000  # durations kept for the figures of the last minute
-LAST_MINUTE = 60.0  # seconds
 REMEMBERED_PROBLEMS = 20
 
 Listener = Callable[[Failure], None]
@@ -53,10 +51,7 @@ class Store:
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
         self.listeners: tuple[Listener, ...] = ()
-        self.times: dict[str, deque[tuple[float, float]]] = {
-            "capture": deque(maxlen=REMEMBERED_TIMES),
-            "save": deque(maxlen=REMEMBERED_TIMES),
-        }
+        self.times = {"capture": Recent(), "save": Recent()}
         self.tally = Tally()
         self._passes_before = 0
 
@@ -186,17 +181,5 @@ class Store:
             self._passes_before += self.pass_count
 
     def note_time(self, what: str, seconds: float) -> None:
-        self.times[what].append((time.monotonic(), seconds))
-
-    def recent_times(self, what: str) -> dict[str, float]:
-        """Mean, minimum, maximum (seconds) and count of the last minute; count 0 if none."""
-        since = time.monotonic() - LAST_MINUTE
-        recent = [seconds for moment, seconds in self.times[what].copy() if moment > since]
-        if not recent:
-            return {"count": 0, "mean": 0.0, "minimum": 0.0, "maximum": 0.0}
-        return {
-            "count": len(recent),
-            "mean": sum(recent) / len(recent),
-            "minimum": min(recent),
-            "maximum": max(recent),
-        }
+        with self.lock:
+            self.times[what].note(seconds)

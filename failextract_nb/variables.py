@@ -32,35 +32,48 @@ _shared: dict[str, str] = {}
 _shared_bytes = 0
 
 
-def locals_of(frame: FrameType) -> tuple[dict[str, str] | None, int]:
-    """The variables by name, None if there are none; and the bytes that they take.
+class Variables:
+    """The variables of all frames of one capture."""
 
-    Texts that an earlier record holds take none.
-    """
-    found: dict[str, str] = {}
-    new = 0
-    try:
-        for name, value in islice(_variables(frame), MAX_LOCALS):
-            kind = _kinds.get(name) or _kind_of(name)
-            if kind is _NO_VARIABLE:
-                continue
-            write = SCALARS.get(type(value))
-            if write is not None and kind is _PLAIN:
-                text = write(value, 0)  # as text_of, without the guard: it cannot fail
-            elif type(value) is ModuleType:
-                continue
-            else:
-                text = text_of(value, name)
-            shared = _shared.get(text)
-            if shared is None:
-                shared = _shared[text] = text
-                new += getsizeof(text)
-            found[name] = shared
-    except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
-        pass
-    if new:
-        _share(new)
-    return (found, new + getsizeof(found)) if found else (None, 0)
+    def __init__(self) -> None:
+        self.bytes = 0  # of the texts and dicts that no earlier record holds
+        # What is handed down from frame to frame is written once.  By id, with the object itself,
+        # so that the id stays its own; it goes when the capture is done.
+        self._texts: dict[int, tuple[Any, str]] = {}
+
+    def of(self, frame: FrameType) -> dict[str, str] | None:
+        """The variables of ``frame`` as text, by name; None if there are none."""
+        found: dict[str, str] = {}
+        try:
+            for name, value in islice(_variables(frame), MAX_LOCALS):
+                kind = _kinds.get(name) or _kind_of(name)
+                if kind is _NO_VARIABLE:
+                    continue
+                write = SCALARS.get(type(value))
+                if kind is _SECRET:
+                    text = text_of(value, name)
+                elif write is not None:
+                    text = write(value, 0)  # as text_of, without the guard: it cannot fail
+                elif type(value) is ModuleType:
+                    continue
+                else:
+                    known = self._texts.get(id(value))
+                    if known is not None:
+                        found[name] = known[1]
+                        continue
+                    text = text_of(value)
+                    self._texts[id(value)] = value, text
+                shared = _shared.get(text)
+                if shared is None:
+                    shared = _shared[text] = text
+                    self.bytes += getsizeof(text)
+                found[name] = shared
+        except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
+            pass
+        if not found:
+            return None
+        self.bytes += getsizeof(found)
+        return found
 
 
 def _kind_of(name: str) -> str:
@@ -90,8 +103,8 @@ def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterable[tuple[s
             yield name, namespace[name]
 
 
-def _share(new: int) -> None:
-    """Count what the shared texts take; past the limit, start anew."""
+def share(new: int) -> None:
+    """Count what a capture has added to the shared texts; past the limit, start anew."""
     global _shared_bytes  # noqa: PLW0603  # one number, and being a little off is no harm
     _shared_bytes += new
     if _shared_bytes > MAX_SHARED:

@@ -656,7 +656,7 @@ def test_where_names_the_place_a_person_knows():
 def test_positions_of_capture_are_the_positions_module():
     """The frames in a record are those that the cache holds."""
     record = record_of(divide, 1)
-    held = positions._positions_in(divide.__code__)
+    held = positions.positions_in(divide.__code__)
     assert any(record["extracted_code"][-1] is position.frame for position in held.values())
 
 

@@ -22,7 +22,7 @@ from failextract_nb import (
     capture_failures,
     extract_on_failure,
     failure,
-    store,
+    recent,
 )
 from failextract_nb.extractor import _OneActive
 
@@ -376,7 +376,7 @@ def test_passes_are_counted_though_not_stored(extractor):
 def test_times_of_the_last_minute(extractor, monkeypatch, tmp_path):
     """Mean, minimum, maximum and count of the captures and saves of the last 60 seconds."""
     now = [1_000.0]
-    monkeypatch.setattr(store.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(recent.time, "monotonic", lambda: now[0])
     for moment, seconds in ((1_000, 9.0), (1_030, 1.0), (1_050, 3.0)):
         now[0] = moment
         extractor._store.note_time("capture", seconds)

@@ -14,7 +14,7 @@ PACKAGE = Path(failextract_nb.__file__).parent
 FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"},
     {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
-    | {"kept", "files"},
+    | {"kept", "files", "recent"},
     {"store", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},

@@ -100,7 +100,7 @@ def test_the_cache_is_bounded(monkeypatch):
         exec(compile(f"def f():\n    return {n} / 0", f"<made {n}>", "exec"), namespace)
         functions.append(namespace["f"])
         record_of(functions[-1])
-        assert len(positions._positions_in) <= 5
+        assert len(positions.positions_in) <= 5
 
 
 def test_the_cache_keeps_no_code_alive():
@@ -110,11 +110,11 @@ def test_the_cache_keeps_no_code_alive():
     code = weakref.ref(namespace["f"].__code__)
     record_of(namespace["f"])
     assert code() is not None
-    before = len(positions._positions_in)
+    before = len(positions.positions_in)
     namespace.clear()
     gc.collect()
     assert code() is None
-    assert len(positions._positions_in) < before
+    assert len(positions.positions_in) < before
 
 
 def test_forget_empties_the_cache():
@@ -125,7 +125,7 @@ def test_forget_empties_the_cache():
 
     first = record_of(broken)
     positions.forget()
-    assert len(positions._positions_in) == 0
+    assert len(positions.positions_in) == 0
     assert frames(first)[-1] is not frames(record_of(broken))[-1]
 
 

@@ -1,4 +1,4 @@
-"""Where it fails, with fifteen locals of the kinds that a notebook holds."""
+"""Where it fails, with locals of the kinds that a notebook holds."""
 
 from datetime import UTC, datetime
 
@@ -23,9 +23,8 @@ SETTINGS = {"db": {"host": "localhost", "port": 5432, "password": "hunter2"}, "r
 CUSTOMER = Customer("Ada", "London")
 
 
-def convert(name, number, currency):
+def convert(number, currency):
     table, matrix, settings, customer = TABLE, MATRIX, SETTINGS, CUSTOMER
-    rate, known, missing, items = 0.25, True, None, list(range(100))
-    pair, tags, token = (name, number), {"new"}, "t0p-s3cr3t-value"
-    when = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    pair, token = (currency, number), "t0p-s3cr3t-value"
+    items, when = list(range(100)), datetime(2026, 1, 31, 12, tzinfo=UTC)
     raise ValueError(f"no rate for {currency} in order {number}")

@@ -3,6 +3,5 @@
 from workload import rates
 
 
-def price(name, number):
-    base = len(name) * 1.25
-    return base * rates.rate_of(name, number)
+def price(number):
+    return 1.25 * rates.rate_of(number)

@@ -3,5 +3,5 @@
 from workload.currency import convert
 
 
-def rate_of(name, number):
-    return convert(name, number, currency="EUR") * 1.19
+def rate_of(number):
+    return convert(number, "EUR") * 1.19

@@ -10,12 +10,13 @@ import importlib
 import os
 import pkgutil
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failextract_nb.formats._base import NotAReport, OutputFormatter
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["NotAReport", "OutputFormatter", "extension", "for_path", "get", "names", "register"]
 
@@ -83,6 +84,8 @@ def for_path(path: str | os.PathLike[str]) -> str:
 
 
 def _unknown(name: str) -> ValueError:
+    from difflib import get_close_matches
+
     nearest = get_close_matches(str(name), names(), n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return ValueError(f"there is no format {name!r}.{hint} Known: {', '.join(names())}")
@@ -106,6 +109,8 @@ def _in_folder() -> frozenset[str]:
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from IPython.core.magic_arguments import MagicArgumentParser
@@ -48,6 +47,8 @@ class Magics:
         if command in ("--help", "-h", "?"):
             command = "help"
         if command not in SUBCOMMANDS:
+            from difflib import get_close_matches
+
             nearest = get_close_matches(command, SUBCOMMANDS, n=1)
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
             raise misuse(

@@ -1,0 +1,62 @@
+"""How long something took, over about the last minute, in a few numbers."""
+
+from __future__ import annotations
+
+import time
+
+LAST_MINUTE = 60.0  # seconds
+STEP = 10.0  # seconds: what is a minute ago is forgotten in steps of these
+
+
+class _Step:
+    """What a few seconds have seen."""
+
+    __slots__ = ("count", "maximum", "minimum", "started", "total")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.count = 0
+        self.total = 0.0
+        self.minimum = float("inf")
+        self.maximum = 0.0
+
+
+class Recent:
+    """Durations of the last minute: at most seven steps, however many durations there were.
+
+    Not locked: whoever shares one locks it.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[_Step] = []
+
+    def note(self, seconds: float) -> None:
+        """Count one duration."""
+        now, steps = time.monotonic(), self._steps
+        if not steps or now >= steps[-1].started + STEP:
+            self._steps = steps = [*self._still(now), _Step(now)]
+        step = steps[-1]
+        step.count += 1
+        step.total += seconds
+        step.minimum = min(step.minimum, seconds)
+        step.maximum = max(step.maximum, seconds)
+
+    def figures(self) -> dict[str, float]:
+        """Mean, minimum, maximum (seconds) and count; all 0 where there was none."""
+        steps = self._still(time.monotonic())
+        count = sum([step.count for step in steps])
+        if not count:
+            return {"count": 0, "mean": 0.0, "minimum": 0.0, "maximum": 0.0}
+        return {
+            "count": count,
+            "mean": sum([step.total for step in steps]) / count,
+            "minimum": min([step.minimum for step in steps]),
+            "maximum": max([step.maximum for step in steps]),
+        }
+
+    def clear(self) -> None:
+        """Forget all durations."""
+        self._steps = []
+
+    def _still(self, now: float) -> list[_Step]:
+        return [step for step in self._steps if step.started > now - LAST_MINUTE]
