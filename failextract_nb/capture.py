@@ -26,7 +26,7 @@ from failextract_nb.variables import share
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
-STAMPS = 64 + 81 + 32  # bytes of an id, a timestamp, a thread's number (CPython 3.11, 64 bits)
+STAMPS = 64 + 81  # bytes of an id and a timestamp (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
@@ -124,7 +124,7 @@ def failure_from(
         "contexts": contexts_of(origin, name or failure.UNKNOWN, context.get("output") or ""),
     }
     share(walk.variables.bytes)
-    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
+    size = walk.bytes + STAMPS + _put_in(record, context)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)

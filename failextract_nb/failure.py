@@ -156,11 +156,12 @@ def now() -> str:
 
 def stamps() -> dict[str, Any]:
     """The keys that tell a new failure from all others, and where and when it was."""
+    thread = threading.current_thread()
     return {
         "id": new_id(),
         "timestamp": now(),
-        "thread_id": threading.get_ident(),
-        "thread_name": threading.current_thread().name,
+        "thread_id": thread.ident,
+        "thread_name": thread.name,
         "process_id": process_id,
     }
 

@@ -123,9 +123,7 @@ def size_of(value: object) -> int:
     """About how many bytes JSON-native ``value`` holds."""
     size = sys.getsizeof(value)
     if type(value) is dict:
-        for key, item in value.items():
-            size += sys.getsizeof(key) + size_of(item)
+        size += sum(map(sys.getsizeof, value)) + sum(map(size_of, value.values()))
     elif type(value) is list:
-        for item in value:
-            size += size_of(item)
+        size += sum(map(size_of, value))
     return size

@@ -41,6 +41,9 @@ class Position:
     users: bool  # the user's own code, not a library's
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
+    # Of the last failure here: the next one, in a loop or a retry, is often the same.
+    last_text: str = ""
+    last_frames: list[failure.Frame] | None = None
 
 
 def _no_positions(_code: CodeType) -> dict[int, Position]:

@@ -83,15 +83,29 @@ class Walk:
         before = self._causes(error, out, level) if follow and _has_cause(error) else ""
         members = self._members(error, out, level) if isinstance(error, BaseExceptionGroup) else ""
         head = "Traceback (most recent call last):\n" if pieces else ""
+        text = f"{before}{head}{''.join(pieces)}{last}{members}"
+        if users is not None and level == 0:
+            text = self._shared_with_last(users[1], text, out)
         self._weigh(out)
-        return out, f"{before}{head}{''.join(pieces)}{last}{members}", place
+        return out, text, place
+
+    def _shared_with_last(self, position: positions.Position, text: str, out: Raised) -> str:
+        """``text`` and frames as the last failure at ``position`` has them, if they are equal."""
+        if position.last_frames == out["extracted_code"]:
+            out["extracted_code"] = position.last_frames
+        else:
+            position.last_frames = out["extracted_code"]
+            self._bytes += getsizeof(position.last_frames)
+        if position.last_text != text:
+            position.last_text = text
+            self._bytes += getsizeof(text)
+        return position.last_text
 
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
-        frames = getsizeof(out["extracted_code"])
-        self._bytes += frames + getsizeof(out["exception_message"])
+        self._bytes += getsizeof(out["exception_message"])
         if "locals" in out:
-            self._bytes += frames  # as many places
+            self._bytes += getsizeof(out["locals"])
         if "notes" in out:
             self._bytes += size_of(out["notes"])
 
@@ -117,7 +131,7 @@ class Walk:
         for cause, relation in chain:
             part, part_text, _ = self.raised(cause, level + 1, follow=False)
             part["relation"] = relation
-            self._bytes += getsizeof(part)
+            self._bytes += getsizeof(part) + getsizeof(part["extracted_code"])
             out.setdefault("causes", []).append(part)
             text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
         return text
@@ -128,7 +142,8 @@ class Walk:
         members = BaseExceptionGroup.exceptions.__get__(error)
         parts = [self.raised(one, level + 1) for one in members[:MAX_MEMBERS] if self.room > 0]
         out["exceptions"] = [part for part, _, _ in parts]
-        self._bytes += sum(getsizeof(part) for part, _, _ in parts)
+        for part, _, _ in parts:
+            self._bytes += getsizeof(part) + getsizeof(part["extracted_code"])
         text = ""
         for number, (_, part_text, _) in enumerate(parts, 1):
             body = "".join(f"  │ {line}\n" for line in part_text.splitlines())

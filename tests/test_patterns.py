@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
-import importlib.util
 import json
 import queue
+import subprocess
+import sys
 import threading
 from xml.etree import ElementTree as ET
 
@@ -227,12 +228,25 @@ def test_recovery_and_retry_by_a_subclass(tmp_path):
     assert (resilient.errors, resilient.attempts) == (1, 2)
 
 
-def test_the_three_benchmarks_run(capsys):
-    """Passing call, failing call, stored failure: each gives its figures."""
-    spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks" / "bench.py")
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
-    figures = bench.main(quick=True)
-    assert set(figures) == {"passing call", "failing call", "stored failure"}
-    assert all(value > 0 for value in figures["failing call"].values())
-    assert "ratio_to_bare_try" in capsys.readouterr().out
+def test_the_benchmarks_run(tmp_path):
+    """One measurement of the suite, without the peers: its rows, its bounds, all its rounds."""
+    results = tmp_path / "results.json"
+    done = subprocess.run(
+        [
+            sys.executable,
+            ROOT / "benchmarks/bench.py",
+            "--quick",
+            "--only=hook",
+            "--results",
+            results,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(results.read_text())["measurements"]["hook"]
+    assert {row["must"]["sign"] for row in rows if "must" in row} == {"≤"}
+    assert all(row["value"]["rounds"] for row in rows)
+    assert all(row["what"] in done.stdout for row in rows)

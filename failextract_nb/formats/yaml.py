@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -16,7 +17,8 @@ from failextract_nb.formats._base import (
     report_of,
 )
 
-_OTHER_BREAKS = frozenset("\x85\u2028\u2029")  # to YAML they end a line, in a block too
+_OTHER_BREAKS = re.compile("[\x85\u2028\u2029]")  # to YAML they end a line, in a block too
+_TAG = "tag:yaml.org,2002:"
 _WIDE = 1_000_000  # characters: never fold a line
 
 
@@ -71,20 +73,34 @@ def _yaml() -> Any:
     return yaml
 
 
+def _text_node(yaml: Any, text: str) -> Any:
+    style = "|" if "\n" in text and not _OTHER_BREAKS.search(text) else None
+    return yaml.ScalarNode(f"{_TAG}str", clean(text), style=style)
+
+
 @cache
 def _dumper() -> Any:
     yaml = _yaml()
 
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """PyYAML's, with a shorter way to what reports are made of."""
+
         def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
             return True  # records share frames; a reader wants each one whole
 
-    def text(dumper: Any, value: str) -> Any:
-        style = "|" if "\n" in value and not _OTHER_BREAKS.intersection(value) else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", clean(value), style=style)
+        def represent_data(self, data: Any) -> Any:
+            kind, node = type(data), self.represent_data
+            if kind is str:
+                return _text_node(yaml, data)
+            if kind is dict:
+                pairs = [(node(key), node(value)) for key, value in data.items()]
+                return yaml.MappingNode(f"{_TAG}map", pairs, flow_style=False)
+            if kind is list:
+                items = [node(item) for item in data]
+                return yaml.SequenceNode(f"{_TAG}seq", items, flow_style=False)
+            return super().represent_data(data)
 
-    Dumper.add_representer(str, text)
-    Dumper.add_multi_representer(object, lambda dumper, value: text(dumper, str(value)))
+    Dumper.add_multi_representer(object, lambda _, value: _text_node(yaml, str(value)))
     return Dumper
 
 
