@@ -6,7 +6,7 @@ import operator
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
@@ -123,7 +123,14 @@ def size_of(value: object) -> int:
     """About how many bytes JSON-native ``value`` holds."""
     size = sys.getsizeof(value)
     if type(value) is dict:
-        size += sum(map(sys.getsizeof, value)) + sum(map(size_of, value.values()))
+        size += sum(map(sys.getsizeof, value))
+        held: Iterable[object] = value.values()
     elif type(value) is list:
-        size += sum(map(size_of, value))
+        held = value
+    else:
+        return size
+    size += sum(map(sys.getsizeof, held))  # in one go, as most are texts and numbers
+    for item in held:
+        if type(item) is dict or type(item) is list:
+            size += size_of(item) - sys.getsizeof(item)
     return size
