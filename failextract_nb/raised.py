@@ -91,15 +91,17 @@ class Walk:
 
     def _shared_with_last(self, position: positions.Position, text: str, out: Raised) -> str:
         """``text`` and frames as the last failure at ``position`` has them, if they are equal."""
-        if position.last_frames == out["extracted_code"]:
-            out["extracted_code"] = position.last_frames
+        frames, known = position.last_frames, position.last_text  # another thread may change them
+        if frames == out["extracted_code"]:
+            out["extracted_code"] = frames
         else:
             position.last_frames = out["extracted_code"]
-            self._bytes += getsizeof(position.last_frames)
-        if position.last_text != text:
-            position.last_text = text
-            self._bytes += getsizeof(text)
-        return position.last_text
+            self._bytes += getsizeof(out["extracted_code"])
+        if known == text:
+            return known
+        position.last_text = text
+        self._bytes += getsizeof(text)
+        return text
 
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""

@@ -141,3 +141,19 @@ def test_a_duration_that_is_none_is_zero(duration):
     """A suite's time stays a number that every reader takes."""
     (suite,) = suites_of([example(duration=duration)], [{"duration": duration}])
     assert float(suite.get("time")) == 0
+
+
+def test_cases_are_written_one_by_one():
+    """However many cases a suite has, no chunk holds more than one: a million fit through memory."""
+    records = stored([{"test_module": "one", "exception_message": f"{n}"} for n in range(50)])
+    chunks = list(formatter.iter_format(records))
+    assert max(chunk.count("<testcase") for chunk in chunks) == 1
+    assert sum(chunk.count("<testcase") for chunk in chunks) == 50
+
+
+def test_text_that_looks_like_a_part_of_the_report():
+    """A suite whose name is what stands for its cases while they are written is a suite like any."""
+    name = "    <cases />\n"
+    (suite,) = etree.fromstring(formatter.format(stored([{"test_module": name}])).encode())
+    assert suite.get("name") == "<cases />"
+    assert len(suite.findall("testcase")) == 1

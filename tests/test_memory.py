@@ -159,6 +159,24 @@ def test_records_share_what_repeats():
         assert one["locals"][-1][name] is two["locals"][-1][name]
 
 
+def test_equal_failures_share_their_traceback():
+    """A loop or a retry that fails the same way again and again keeps one text of it."""
+
+    @extract_on_failure
+    def test(message):
+        raise ValueError(message)
+
+    for message in ("same", "same", "other", "other", "same"):
+        fail(test, message)
+    texts = [one["exception_traceback"] for one in FailureExtractor().failures]
+    assert texts[0] is texts[1]
+    assert texts[2] is texts[3]
+    assert texts[1] != texts[2] != texts[4]
+    assert texts[4] == texts[0]
+    frames = [one["extracted_code"] for one in FailureExtractor().failures]
+    assert all(one is frames[0] for one in frames)
+
+
 def test_a_failure_is_small(run_python):
     """With locals, arguments and source a failure of two frames takes two kilobytes."""
     told = run_python(MEASURE + "run(2_000); print((traced() - before) / 2_000)", **ALONE)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from failextract_nb import _redact
 from failextract_nb._redact import MAX_NAME, redact, secret_name
 
 
@@ -132,3 +135,25 @@ def test_a_second_reading_changes_nothing():
 def test_only_the_end_of_a_name_is_read():
     """A name as long as a book is looked at where it counts."""
     assert secret_name("password" + "_x" * MAX_NAME) is None
+
+
+SECRETS = (
+    "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
+    "eyJhbGciOiJI.eyJzdWIiOiIx.abc", "AKIAABCDEFGHIJKLMNOP", "ASIAABCDEFGHIJKLMNOP",
+    "AIza" + "a" * 35, "ghp_" + "a1" * 12, "github_pat_" + "a1" * 12, "xoxb-1234567890",
+    "sk_live_1234567890", "rk_test_1234567890", "Bearer abcdef1234567890", "BASIC dXNlcjpwYXNzd29yZA==",
+    "postgres://ada:hunter2@host/db", "password = 'hunter2'", 'API_KEY: str = "abcdef"',
+    "?token=abcdef&x=1", "--secret-key abcdef", "{'db_password': 'hunter2'}", "PASSWD='x y z'",
+)  # fmt: skip
+
+
+@given(
+    st.text(max_size=40), st.sampled_from(SECRETS), st.text(max_size=40), st.sampled_from(SECRETS)
+)
+def test_looking_first_misses_nothing(before, one, between, other):
+    """What the patterns find is found, though they only run where a text has one of their marks."""
+    for text in (before, before + one, f"{one} {between} {other}", before + one.upper() + between):
+        thorough = _redact._VALUES.sub(_redact._hide_value, text)
+        thorough = _redact._NAMED.sub(_redact._hide_named, thorough)
+        if len(text) >= _redact._SHORTEST:
+            assert redact(text) == thorough
