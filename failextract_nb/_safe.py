@@ -18,10 +18,15 @@ def text_of(value: object, name: str = "") -> str:
             return mask(reason)
         write = EXACT.get(type(value)) or writer_of(type(value))
         return write(value, MAX_DEPTH)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # noqa: BLE001  # a repr may raise anything, SystemExit too
-        return f"<{type_name(type(value))}: its repr raised {type_name(type(error))}>"
+        return refused(value, error)
+
+
+def refused(value: object, error: BaseException) -> str:
+    """What stands for ``value`` when its repr raised ``error``; the user's interrupt goes on."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return f"<{type_name(type(value))}: its repr raised {type_name(type(error))}>"
 
 
 def message_of(error: BaseException) -> str:

@@ -12,9 +12,9 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any
 
 from failextract_nb._redact import secret_name
-from failextract_nb._safe import text_of
+from failextract_nb._safe import refused, text_of
 from failextract_nb._strings import module_of
-from failextract_nb._values import SCALARS
+from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
 
 MAX_LOCALS = 50  # of one frame
 MAX_NAMES = 4096  # that are remembered
@@ -61,7 +61,11 @@ class Variables:
                     if known is not None:
                         found[name] = known[1]
                         continue
-                    text = text_of(value)
+                    cls = type(value)
+                    try:  # as text_of
+                        text = (EXACT.get(cls) or writer_of(cls))(value, MAX_DEPTH)
+                    except BaseException as error:  # noqa: BLE001  # a repr may raise anything
+                        text = refused(value, error)
                     self._texts[id(value)] = value, text
                 shared = _shared.get(text)
                 if shared is None:

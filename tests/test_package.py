@@ -49,6 +49,26 @@ def test_importing_the_package_loads_nothing_heavy(run_python):
     """)
 
 
+def test_loading_the_extension_loads_little(run_python):
+    """``%load_ext`` loads our own modules, and what a notebook waits for elsewhere: nearly nothing."""
+    done = run_python("""
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell()
+        before = set(sys.modules)
+        shell.run_line_magic("load_ext", "failextract_nb")
+        print(*sorted(set(sys.modules) - before))
+    """)
+    loaded = done.stdout.split()
+    others = [
+        name for name in loaded if name.partition(".")[0] not in ("failextract_nb", "IPython")
+    ]
+    assert len(loaded) - len(others) < 50
+    # html's entities are a dict of words; sysconfig tells where the standard library is.
+    allowed = {"html", "html.entities", "pkgutil", "sysconfig", "traitlets"}
+    assert {name for name in others if not name.startswith("_sysconfigdata")} <= allowed, others
+
+
 def test_public_names_are_complete_and_sorted():
     """What is promised can be imported, and nothing else is promised."""
     names = failextract_nb.__all__

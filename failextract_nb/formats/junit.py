@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -30,19 +31,20 @@ class JUnitFormatter(OutputFormatter):
         passed: Records | None = None,
         metadata: Metadata | None = None,  # noqa: ARG002  # the format has no place for it
     ) -> Iterator[str]:
-        suites: dict[str, list[tuple[Mapping[str, Any], bool]]] = {}
+        suites: dict[str, _Cases] = {}
         for record in failures:
-            suites.setdefault(_suite_name(record), []).append((record, True))
+            suites.setdefault(_suite_name(record), ([], []))[0].append(record)
         for record in passed or ():
-            suites.setdefault(_suite_name(record), []).append((record, False))
+            suites.setdefault(_suite_name(record), ([], []))[1].append(record)
         yield '<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n'
         for number, (name, cases) in enumerate(suites.items()):
             before, after = _suite(number, name, cases).split(_CASES)
             yield before
-            for record, is_failed in cases:
-                case = _case(name, record, is_failed)
-                ET.indent(case, level=2)
-                yield f"    {ET.tostring(case, encoding='unicode')}\n"
+            for is_failed, records in zip((True, False), cases, strict=True):
+                for record in records:
+                    case = _case(name, record, is_failed)
+                    ET.indent(case, level=2)
+                    yield f"    {ET.tostring(case, encoding='unicode')}\n"
             yield f"{after}\n"
         yield "</testsuites>\n"
 
@@ -52,24 +54,25 @@ def _suite_name(record: Mapping[str, Any]) -> str:
 
 
 _CASES = "    <cases />\n"
+_Cases = tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]  # that failed, that passed
 
 
-def _suite(number: int, name: str, cases: list[tuple[Mapping[str, Any], bool]]) -> str:
+def _suite(number: int, name: str, cases: _Cases) -> str:
     """A suite with one element for all its cases, which are written one by one."""
-    failed = sum(is_failed for _, is_failed in cases)
-    times = sorted(stamp for record, _ in cases if (stamp := _timestamp(record)))
+    failed, passed = cases
+    times = filter(None, map(_timestamp, chain(failed, passed)))
     suite = ET.Element(
         "testsuite",
         id=str(number),
         name=name,
         package=name,
         hostname=_token(socket.gethostname() or "localhost"),
-        timestamp=times[0] if times else _NO_TIME,
-        tests=str(len(cases)),
-        failures=str(failed),
+        timestamp=min(times, default=_NO_TIME),
+        tests=str(len(failed) + len(passed)),
+        failures=str(len(failed)),
         errors="0",
         skipped="0",
-        time=_seconds(sum(_duration(record) for record, _ in cases)),
+        time=_seconds(sum(map(_duration, chain(failed, passed)))),
     )
     ET.SubElement(suite, "properties")
     for part in ("cases", "system-out", "system-err"):
