@@ -8,9 +8,7 @@ import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-SLOT = (
-    0.01  # seconds that one subject runs in one round: short, so that a round is; at least a call
-)
+SLOT = 0.01  # seconds of one subject in one round, or one call: short, so that a round is short
 
 Call = Callable[[], object]
 

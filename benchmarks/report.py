@@ -109,14 +109,14 @@ def _verdict(met: dict[str, bool]) -> str:
 
 
 def _bound(bound: Bound | None, unit: str) -> str:
-    return f"{bound.sign} {_number(bound.limit, unit).removesuffix(' faster')}" if bound else ""
+    return f"{bound.sign} {number(bound.limit, unit).removesuffix(' faster')}" if bound else ""
 
 
 def _amount(figure: Figure | None, unit: str) -> str:
-    return "" if figure is None else _number(figure.median, unit)
+    return "" if figure is None else number(figure.median, unit)
 
 
-def _number(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
     """Three digits and a unit; seconds and bytes in the unit that suits their size."""
     if unit == "× faster" and 0 < value < 1:
         value, unit = 1 / value, "× slower"

@@ -22,7 +22,6 @@ DATA = frozenset({
 # Never asked for anything: to look at them is to run them.
 LAZY = frozenset({
     "dask", "distributed", "pyspark", "django", "sqlalchemy", "ibis", "vaex", "modin", "ray",
-    "failextract_nb",
 })  # fmt: skip
 LAZY_NAMES = frozenset({"LazyFrame", "LazyGroupBy"})
 

@@ -123,7 +123,7 @@ def failure_from(
         "exception_traceback": text,
         "contexts": contexts_of(origin, name or failure.UNKNOWN, context.get("output") or ""),
     }
-    share(walk.variables.bytes)
+    share(walk.variables.new)
     size = walk.bytes + STAMPS + _put_in(record, context)
     made = cast("Failure", record)
     mark(error, made)

@@ -62,9 +62,9 @@ class FailureExtractor(metaclass=_OneActive):
         JSON has no words for become text.  A failure whose id is stored already replaces it.
         Raises TypeError for what is not a mapping.
         """
-        record, size = self._native(failure_data)
+        record, size, seconds = self._native(failure_data)
         store = self._store
-        store.add(record, size)
+        store.add(record, size, seconds)
         for listener in store.listeners:
             try:
                 listener(record)
@@ -72,15 +72,18 @@ class FailureExtractor(metaclass=_OneActive):
                 store.problems.append(f"listener {text_of(listener)}: {text_of(error)}")
         return record["id"]
 
-    def _native(self, failure_data: Mapping[str, Any]) -> tuple[Failure, int]:
-        handed = capture.latest.handed
+    def _native(self, failure_data: Mapping[str, Any]) -> tuple[Failure, int, float | None]:
+        """A record of the store's own, its bytes, and how long its capture took."""
+        latest = capture.latest
+        handed = latest.handed
         if handed is None or failure_data is not handed.failure:
             record = failure.complete(_mapping(failure_data, "add_failure"))
-            if handed is not None and handed.failure["id"] == record["id"]:  # a copy of it
-                self._take_over(handed)
-            return record, size_of(record)
+            if handed is None or handed.failure["id"] != record["id"]:
+                return record, size_of(record), None
+            latest.handed = None  # it was a copy of what capture has made
+            return record, size_of(record), handed.seconds
         # Made by capture on this thread a moment ago: only what an override put in is new.
-        self._take_over(handed)
+        latest.handed = None
         captured = dict(failure_data)
         size = handed.size
         if not _same(captured, handed.made):
@@ -89,11 +92,7 @@ class FailureExtractor(metaclass=_OneActive):
                     captured[key] = native(value, key)
                     size += size_of(captured[key])
             failure.complete(captured)
-        return captured, size + getsizeof(captured)  # type: ignore[return-value]
-
-    def _take_over(self, handed: capture.Handed) -> None:
-        capture.latest.handed = None
-        self._store.note_time("capture", handed.seconds)
+        return captured, size + getsizeof(captured), handed.seconds  # type: ignore[return-value]
 
     def add_passed(self, test_data: Mapping[str, Any]) -> str:
         """Store a test that passed (any mapping) and return its id; else as ``add_failure``."""
@@ -124,7 +123,8 @@ class FailureExtractor(metaclass=_OneActive):
             "dropped_passed": store.passed.dropped,
         }
         path = report.save(config, store.failures.snapshot(), store.passed.snapshot(), counts)
-        store.note_time("save", time.perf_counter() - started)
+        with store.lock:
+            store.save_times.note(time.perf_counter() - started)
         return path
 
     def save_reports(
@@ -202,8 +202,8 @@ class FailureExtractor(metaclass=_OneActive):
                 "max_failures": store.max_failures,
                 "max_passed": store.max_passed,
                 "max_memory_mb": None if store.max_memory is None else store.max_memory / MEGABYTE,
-                "capture_seconds": store.times["capture"].figures(),
-                "save_seconds": store.times["save"].figures(),
+                "capture_seconds": store.capture_times.figures(),
+                "save_seconds": store.save_times.figures(),
                 "problems": list(store.problems),
             }
 

@@ -51,7 +51,8 @@ class Store:
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
         self.listeners: tuple[Listener, ...] = ()
-        self.times = {"capture": Recent(), "save": Recent()}
+        self.capture_times = Recent()
+        self.save_times = Recent()
         self.tally = Tally()
         self._passes_before = 0
 
@@ -59,8 +60,11 @@ class Store:
     def pass_count(self) -> int:
         return self.tally.passes - self._passes_before
 
-    def add(self, record: Failure, size: int) -> None:
+    def add(self, record: Failure, size: int, seconds: float | None = None) -> None:
+        """Keep ``record``, of ``size`` bytes; ``seconds`` is what its capture took, if known."""
         with self.lock:
+            if seconds is not None:
+                self.capture_times.note(seconds)
             if record["id"] in self.failures.ids:
                 self._replace(record, size)
             else:
@@ -179,7 +183,3 @@ class Store:
             self.problems.clear()
             self.interrupted = 0
             self._passes_before += self.pass_count
-
-    def note_time(self, what: str, seconds: float) -> None:
-        with self.lock:
-            self.times[what].note(seconds)

@@ -36,7 +36,8 @@ class Variables:
     """The variables of all frames of one capture."""
 
     def __init__(self) -> None:
-        self.bytes = 0  # of the texts and dicts that no earlier record holds
+        self.new = 0  # bytes of the texts that no earlier record holds
+        self.dicts = 0  # bytes of what holds them
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
@@ -70,13 +71,13 @@ class Variables:
                 shared = _shared.get(text)
                 if shared is None:
                     shared = _shared[text] = text
-                    self.bytes += getsizeof(text)
+                    self.new += getsizeof(text)
                 found[name] = shared
         except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
         if not found:
             return None
-        self.bytes += getsizeof(found)
+        self.dicts += getsizeof(found)
         return found
 
 

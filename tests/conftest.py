@@ -37,8 +37,8 @@ def clean_store(monkeypatch, tmp_path):
     extractor = FailureExtractor()
     extractor.clear()
     extractor.set_memory_limits()
-    for times in extractor._store.times.values():
-        times.clear()
+    extractor._store.capture_times.clear()
+    extractor._store.save_times.clear()
     monkeypatch.setattr(formats, "_registered", {})
     monkeypatch.setattr(capture, "options", capture.Options())
     monkeypatch.chdir(tmp_path)

@@ -379,7 +379,7 @@ def test_times_of_the_last_minute(extractor, monkeypatch, tmp_path):
     monkeypatch.setattr(recent.time, "monotonic", lambda: now[0])
     for moment, seconds in ((1_000, 9.0), (1_030, 1.0), (1_050, 3.0)):
         now[0] = moment
-        extractor._store.note_time("capture", seconds)
+        extractor._store.capture_times.note(seconds)
     assert extractor.get_statistics()["capture_seconds"]["count"] == 3
     now[0] = 1_070
     expected = {"count": 2, "mean": 2.0, "minimum": 1.0, "maximum": 3.0}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from failextract_nb import _native, _strings, _values
+from failextract_nb import OutputConfig, _native, _strings, _values
 from failextract_nb._native import native
 from failextract_nb._safe import message_of, text_of
 
@@ -532,3 +532,17 @@ def test_a_dataclass_below_the_last_level():
     """There is its name, and nothing of it."""
     assert text_of([[[Point(1)]]]) == "[[[Point(…)]]]"
     assert "more" in text_of(dict.fromkeys(range(50)))
+
+
+def test_our_own_objects_are_named(extractor):
+    """A session's extractor is a variable of many cells: its table is not drawn into each failure."""
+
+    class Mine(type(extractor)):
+        def __repr__(self):
+            raise AssertionError
+
+    extractor.add_failure({"test_name": "one"})
+    assert text_of(extractor) == "<FailureExtractor object>"
+    assert text_of(extractor.failures) == "<Kept object>"
+    assert text_of(object.__new__(Mine)) == "<Mine object>"
+    assert text_of(OutputConfig("x.json", max_failures=3)).startswith("OutputConfig(path=")
