@@ -40,13 +40,13 @@ format: $(VENV)/.ready  ## let ruff write the code as it wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BENCH)/.ready  ## measure everything, beside the peers (10 minutes)
+bench: $(BENCH)/.ready  ## measure everything, beside the peers (8 minutes)
 	$(BENCH)/bin/python benchmarks/bench.py
 
 bench-quick: $(BENCH)/.ready  ## the same with fewer rounds and smaller sizes (a minute)
 	$(BENCH)/bin/python benchmarks/bench.py --quick
 
-soak: $(BENCH)/.ready  ## a million failures: memory must not grow (5 minutes)
+soak: $(BENCH)/.ready  ## a million failures: memory must not grow (2 to 5 minutes)
 	$(BENCH)/bin/python benchmarks/soak.py
 
 lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
