@@ -26,7 +26,7 @@ from failextract_nb._strings import clean, clip
 from failextract_nb.kept import size_of
 
 MAX_POSITIONS = 10_000
-POSITION = 300  # bytes of a position itself and its places in the cache
+POSITION = 300  # bytes of a position itself, and of its places in the cache
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too

@@ -64,7 +64,9 @@ class Walk:
         out = Raised(exception_type=kind.name, exception_message=message_of(error))
         if kind.module:
             out["exception_module"] = kind.module
+        known = positions.described
         entries, omitted = _entries(error.__traceback__, self.max_depth)
+        self._bytes += positions.described - known  # places seen for the first time
         pieces = self._frames(entries, omitted, out)
         users = _users_entry(entries)
         if users is not None and level == 0:

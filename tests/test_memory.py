@@ -203,6 +203,33 @@ print(told / used)
             assert 0.8 < ratio < 1.2, (size, done.stdout)
 
 
+def test_told_memory_counts_code_that_is_new(run_python):
+    """Cells that are run once each: their frames and sources are counted with their failures."""
+    done = run_python(
+        f"""{MEASURE}
+import linecache
+SOURCE = "def cell(number):\\n" + "    value = number * 2\\n" * 5 + "    raise ValueError(value)\\n"
+cells = []
+for number in range(1_500):
+    name, source = f"<cell {{number}}>", SOURCE.replace("number * 2", f"number * {{number}}")
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    namespace = {{}}
+    exec(compile(source, name, "exec"), namespace)
+    cells.append(extract_on_failure(namespace["cell"]))
+before = traced()
+for number, cell in enumerate(cells):
+    try:
+        cell(number)
+    except ValueError:
+        pass
+assert extractor.failures[-1]["extracted_code"][0]["code"]
+print(extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024 / (traced() - before))
+""",
+        **ALONE,
+    )
+    assert 0.8 < float(done.stdout) < 1.2
+
+
 def test_the_memory_limit_holds(run_python):
     """Under a load of differing failures the store takes at most 10 % more than its limit."""
     done = run_python(
