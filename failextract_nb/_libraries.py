@@ -57,7 +57,8 @@ def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
             parts.append(_sizes(sizes))
         if (has_names or has_columns) and (columns := getattr(value, named, None)) is not None:
             # An index of pandas does not change; slicing and reading it is slow.
-            parts.append(_index(columns) if pandas else _columns(columns))
+            known = pandas and type(columns).__module__.startswith("pandas.")
+            parts.append(_index(columns) if known else _columns(columns))
         return [part for part in parts if part]
 
     return describe

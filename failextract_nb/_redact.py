@@ -98,15 +98,22 @@ def redact(text: str) -> str:
     length = len(text)
     if length < _SHORTEST or (length < _SHORTEST_VALUE and text.isidentifier()):
         return text
-    folded = text.casefold()
+    folded = _folded(text)
     for tell in _TELLS + _TELLS_WITH_LINE if "_" in folded else _TELLS:
         if tell in folded:
             text = _VALUES.sub(_hide_value, text)
+            folded = _folded(text)
             break
     for sign in _SIGNS:
         if sign in folded:
             return _NAMED.sub(_hide_named, text) if _has_stem(folded) else text
     return text
+
+
+def _folded(text: str) -> str:
+    """``text`` as patterns see it that ignore case: to them the i's of Turkish are i's, too."""
+    folded = text.casefold()
+    return folded if folded.isascii() else folded.replace("ı", "i").replace("i\u0307", "i")
 
 
 def _has_stem(folded: str) -> bool:

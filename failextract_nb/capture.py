@@ -26,7 +26,7 @@ from failextract_nb.variables import share
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
-STAMPS = 64 + 81  # bytes of an id and a timestamp (CPython 3.11, 64 bits)
+STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
@@ -121,10 +121,10 @@ def failure_from(
         "line_number": place["line"] if place else 0,
         **raised,
         "exception_traceback": text,
-        "contexts": contexts_of(origin, name or failure.UNKNOWN, context.get("output") or ""),
+        "contexts": [_first_context(origin, name, context.get("output"))],
     }
     share(walk.variables.new)
-    size = walk.bytes + STAMPS + _put_in(record, context)
+    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
@@ -132,7 +132,10 @@ def failure_from(
 
 
 def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
-    """Put JSON-native copies of what a door knows into ``record``; return their bytes."""
+    """Put JSON-native copies of what a door knows into ``record``; return their bytes.
+
+    Those of texts are not among them: sources are shared, and the store weighs them.
+    """
     new = 0
     for key, one in context.items():
         kind = type(one)
@@ -143,7 +146,6 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
                 _texts[one] = text
-                new += getsizeof(text)
             record[key] = text
         elif kind in _SCALARS:
             record[key] = one
@@ -154,9 +156,8 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
 
 
 @lru_cache(maxsize=256)
-def contexts_of(origin: str, name: str, output: str) -> list[Context]:
-    """The door that an exception passes first, and the report that it writes; shared."""
-    return [context_of(origin, name, {"output": output})]
+def _first_context(origin: str, name: str | None, output: str | None) -> Context:
+    return context_of(origin, name, {"output": output})
 
 
 def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:

@@ -15,9 +15,13 @@ from failextract_nb import autosave, capture, failure, report, table
 from failextract_nb._native import native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
-from failextract_nb.kept import Kept, size_of
+from failextract_nb.kept import Kept, own_size, size_of
 from failextract_nb.report import OutputConfig
 from failextract_nb.store import MANY_FAILURES, MEGABYTE, Listener, Store
+
+# Containers that capture makes itself, of texts only, some shared between records.
+_CAPTURED = frozenset({"extracted_code", "locals", "causes", "exceptions", "notes", "contexts"})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class _OneActive(type):
@@ -79,18 +83,19 @@ class FailureExtractor(metaclass=_OneActive):
         if handed is None or failure_data is not handed.failure:
             record = failure.complete(_mapping(failure_data, "add_failure"))
             if handed is None or handed.failure["id"] != record["id"]:
-                return record, size_of(record), None
+                return record, own_size(record), None
             latest.handed = None  # it was a copy of what capture has made
-            return record, size_of(record), handed.seconds
+            return record, own_size(record), handed.seconds
         # Made by capture on this thread a moment ago: only what an override put in is new.
         latest.handed = None
         captured = dict(failure_data)
         size = handed.size
-        if not _same(captured, handed.made):
+        if type(self) is not FailureExtractor or not _same(captured, handed.made):
             for key, value in captured.items():
-                if handed.made.get(key) is not value:
+                known = handed.made.get(key) is value
+                if not known or not (type(value) in _SCALARS or key in _CAPTURED):
                     captured[key] = native(value, key)
-                    size += size_of(captured[key])
+                    size += 0 if known else size_of(captured[key])
             failure.complete(captured)
         return captured, size + getsizeof(captured), handed.seconds  # type: ignore[return-value]
 

@@ -17,6 +17,12 @@ Record = TypeVar("Record", bound=Mapping[str, Any])
 OVERHEAD = 290
 
 
+# What captured records share.
+_SOURCES = ("cell_source", "test_source")
+_INNER = ("causes", "exceptions")
+PLACE = 500  # bytes that the cache of positions keeps for a frame that a record shares with it
+
+
 class Kept(Sequence[Record], Generic[Record]):
     """The newest records, oldest first.
 
@@ -30,6 +36,7 @@ class Kept(Sequence[Record], Generic[Record]):
         self._records: dict[int, Record] = {}
         self.ids: dict[str, int] = {}
         self._sizes: deque[int] = deque()
+        self._shared: dict[int, list[int]] = {}  # by id of a shared part: how often, how many bytes
         self._first = 0
         self.bytes = 0
         self.dropped = 0
@@ -83,17 +90,20 @@ class Kept(Sequence[Record], Generic[Record]):
             return None if number is None else self._records[number]
 
     def append(self, record: Record, size: int) -> None:
-        """Add ``record`` (of about ``size`` bytes) as the newest."""
+        """Add ``record`` as the newest; ``size`` is what it holds alone (``own_size``)."""
         number = self._first + len(self._records)
         self._records[number] = record
         self.ids[record["id"]] = number
         self._sizes.append(size + OVERHEAD)
         self.bytes += size + OVERHEAD
+        self._share(record)
 
     def replace(self, record: Record, size: int) -> None:
         """Put ``record`` in the place of the one that has its id."""
         number = self.ids[record["id"]]
         place = number - self._first
+        self._share(record)
+        self._unshare(self._records[number])
         self._records[number] = record
         self.bytes += size + OVERHEAD - self._sizes[place]
         self._sizes[place] = size + OVERHEAD
@@ -108,6 +118,7 @@ class Kept(Sequence[Record], Generic[Record]):
         del self.ids[record["id"]]
         self._first += 1
         self.bytes -= self._sizes.popleft()
+        self._unshare(record)
         self.dropped += 1
         return record
 
@@ -116,7 +127,47 @@ class Kept(Sequence[Record], Generic[Record]):
         self._records.clear()
         self.ids.clear()
         self._sizes.clear()
+        self._shared.clear()
         self._first = self.bytes = self.dropped = 0
+
+    def _share(self, record: Record) -> None:
+        """Weigh the parts that other records hold, too, with the first that comes."""
+        for part in _parts(record):
+            known = self._shared.get(id(part))  # its own, as long as a record holds it
+            if known is None:
+                size = size_of(part) + (PLACE if type(part) is dict else 0)
+                self._shared[id(part)] = [1, size]
+                self.bytes += size
+            else:
+                known[0] += 1
+
+    def _unshare(self, record: Record) -> None:
+        for part in _parts(record):
+            known = self._shared[id(part)]
+            known[0] -= 1
+            if not known[0]:
+                self.bytes -= known[1]
+                del self._shared[id(part)]
+
+
+def _parts(raised: Mapping[str, Any]) -> list[Any]:
+    """The sources and frames of a failure, those of its causes and members, too."""
+    parts = [raised[key] for key in _SOURCES if key in raised]
+    frames = raised.get("extracted_code")
+    if type(frames) is list:
+        parts += frames
+    for key in _INNER:
+        inner = raised.get(key)
+        if type(inner) is list:
+            for one in inner:
+                parts += _parts(one) if type(one) is dict else ()
+    return parts
+
+
+def own_size(raised: Mapping[str, Any]) -> int:
+    """The bytes of a failure, but for what ``_parts`` finds."""
+    size = size_of(raised)
+    return size - sum(map(size_of, _parts(raised)))
 
 
 def size_of(value: object) -> int:

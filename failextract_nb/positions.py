@@ -14,7 +14,6 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from sys import getsizeof
 from traceback import FrameSummary, StackSummary
 from types import CodeType
 from typing import NamedTuple
@@ -23,10 +22,8 @@ from failextract_nb import failure
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import redact
 from failextract_nb._strings import clean, clip
-from failextract_nb.kept import size_of
 
 MAX_POSITIONS = 10_000
-POSITION = 300  # bytes of a position itself, and of its places in the cache
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
@@ -41,9 +38,6 @@ class Position:
     users: bool  # the user's own code, not a library's
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
-    # Of the last failure here: the next one, in a loop or a retry, is often the same.
-    last_text: str = ""
-    last_frames: list[failure.Frame] | None = None
 
 
 def _no_positions(_code: CodeType) -> dict[int, Position]:
@@ -52,7 +46,6 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
 
 positions_in = PerObject(_no_positions)  # of a code object, by instruction
 _count = 0  # of positions described since the cache was empty
-described = 0  # bytes of all positions described so far
 
 
 class Cell(NamedTuple):
@@ -90,15 +83,14 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
     found = known.get(lasti)
     if found is None:
         found = known[lasti] = _describe(code, lasti, line)
-        _note(found)
+        _count_one()
     return found
 
 
-def _note(position: Position) -> None:
+def _count_one() -> None:
     """Count a new position; past the limit, start anew: rare, and cheaper than keeping an order."""
-    global _count, described  # noqa: PLW0603  # being a little off is no harm
+    global _count  # noqa: PLW0603  # being a little off is no harm
     _count += 1
-    described += size_of(position.frame) + getsizeof(position.text) + POSITION
     if _count > MAX_POSITIONS:
         forget()
 

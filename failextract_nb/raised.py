@@ -64,9 +64,7 @@ class Walk:
         out = Raised(exception_type=kind.name, exception_message=message_of(error))
         if kind.module:
             out["exception_module"] = kind.module
-        known = positions.described
         entries, omitted = _entries(error.__traceback__, self.max_depth)
-        self._bytes += positions.described - known  # places seen for the first time
         pieces = self._frames(entries, omitted, out)
         users = _users_entry(entries)
         if users is not None and level == 0:
@@ -86,28 +84,12 @@ class Walk:
         members = self._members(error, out, level) if isinstance(error, BaseExceptionGroup) else ""
         head = "Traceback (most recent call last):\n" if pieces else ""
         text = f"{before}{head}{''.join(pieces)}{last}{members}"
-        if users is not None and level == 0:
-            text = self._shared_with_last(users[1], text, out)
         self._weigh(out)
         return out, text, place
 
-    def _shared_with_last(self, position: positions.Position, text: str, out: Raised) -> str:
-        """``text`` and frames as the last failure at ``position`` has them, if they are equal."""
-        frames, known = position.last_frames, position.last_text  # another thread may change them
-        if frames == out["extracted_code"]:
-            out["extracted_code"] = frames
-        else:
-            position.last_frames = out["extracted_code"]
-            self._bytes += getsizeof(out["extracted_code"])
-        if known == text:
-            return known
-        position.last_text = text
-        self._bytes += getsizeof(text)
-        return text
-
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
-        self._bytes += getsizeof(out["exception_message"])
+        self._bytes += getsizeof(out["exception_message"]) + getsizeof(out["extracted_code"])
         if "locals" in out:
             self._bytes += getsizeof(out["locals"])
         if "notes" in out:
@@ -135,7 +117,7 @@ class Walk:
         for cause, relation in chain:
             part, part_text, _ = self.raised(cause, level + 1, follow=False)
             part["relation"] = relation
-            self._bytes += getsizeof(part) + getsizeof(part["extracted_code"])
+            self._bytes += getsizeof(part)
             out.setdefault("causes", []).append(part)
             text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
         return text
@@ -147,7 +129,7 @@ class Walk:
         parts = [self.raised(one, level + 1) for one in members[:MAX_MEMBERS] if self.room > 0]
         out["exceptions"] = [part for part, _, _ in parts]
         for part, _, _ in parts:
-            self._bytes += getsizeof(part) + getsizeof(part["extracted_code"])
+            self._bytes += getsizeof(part)
         text = ""
         for number, (_, part_text, _) in enumerate(parts, 1):
             body = "".join(f"  │ {line}\n" for line in part_text.splitlines())

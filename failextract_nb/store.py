@@ -13,7 +13,7 @@ from failextract_nb import variables
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
 from failextract_nb.failure import Failure, Passed, complete
-from failextract_nb.kept import Kept, size_of
+from failextract_nb.kept import Kept, own_size
 from failextract_nb.recent import Recent
 
 MEGABYTE = 1024 * 1024
@@ -81,7 +81,9 @@ class Store:
             if old is None:
                 return False
             new = complete({**old, **changes, "id": failure_id})
-            self._replace(new, self.failures.size_of(failure_id) + size_of(changes))
+            before = {key: old[key] for key in changes if key in old}  # type: ignore[literal-required]
+            size = self.failures.size_of(failure_id) + own_size(changes) - own_size(before)
+            self._replace(new, size)
             crossed = self.trim()
         self.warn(crossed)
         return True
@@ -114,7 +116,7 @@ class Store:
             self._uncount(failures.drop_oldest())
             count -= 1
         crossed = [] if self.max_memory is None else self._trim_to(self.max_memory)
-        if count + failures.dropped >= self.many and "many" not in self.warned:
+        if len(failures) + failures.dropped >= self.many and "many" not in self.warned:
             crossed.append("many")
         return crossed
 

@@ -6,7 +6,6 @@ Most variables of a failure hold what they held at the one before: the same text
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from sys import getsizeof
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -41,12 +40,13 @@ class Variables:
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
+        self._last: dict[str, str] | None = None  # of the frame before
 
     def of(self, frame: FrameType) -> dict[str, str] | None:
         """The variables of ``frame`` as text, by name; None if there are none."""
         found: dict[str, str] = {}
         try:
-            for name, value in islice(_variables(frame), MAX_LOCALS):
+            for name, value in _variables(frame):
                 kind = _kinds.get(name) or _kind_of(name)
                 if kind is _NO_VARIABLE:
                     continue
@@ -61,23 +61,29 @@ class Variables:
                     known = self._texts.get(id(value))
                     if known is not None:
                         found[name] = known[1]
+                        if len(found) >= MAX_LOCALS:
+                            break
                         continue
                     cls = type(value)
                     try:  # as text_of
                         text = (EXACT.get(cls) or writer_of(cls))(value, MAX_DEPTH)
                     except BaseException as error:  # noqa: BLE001  # a repr may raise anything
                         text = refused(value, error)
-                    self._texts[id(value)] = value, text
                 shared = _shared.get(text)
                 if shared is None:
                     shared = _shared[text] = text
                     self.new += getsizeof(text)
+                if write is None and kind is _PLAIN:
+                    self._texts[id(value)] = value, shared
                 found[name] = shared
+                if len(found) >= MAX_LOCALS:
+                    break
         except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
-        if not found:
-            return None
+        if not found or found == self._last:  # the same arguments, handed on
+            return self._last if found else None
         self.dicts += getsizeof(found)
+        self._last = found
         return found
 
 

@@ -1,7 +1,8 @@
 """The functions that stand around a decorated one, one for each kind that Python has.
 
 On success each pays a ``try`` and a count.  Tracebacks do not show them.  The count needs no lock:
-CPython changes threads at calls and at the ends of loops, and ``tally.passes += 1`` has neither.
+CPython (with its interpreter lock) changes threads at calls and at the ends of loops, and
+``tally.passes += 1`` has neither.
 """
 
 from __future__ import annotations

@@ -367,6 +367,9 @@ def test_locals_are_bounded_and_redacted():
     many = "\n".join(f"    v{n} = {n}" for n in range(500))
     exec(f"def f():\n{many}\n    raise ValueError\n", namespace)
     assert len(record_of(namespace["f"])["locals"][-1]) == variables.MAX_LOCALS
+    imports = "\n".join(f"    import os as m{n}" for n in range(40))
+    exec(f"def g():\n{imports}\n{many}\n    raise ValueError\n", namespace)
+    assert len(record_of(namespace["g"])["locals"][-1]) == variables.MAX_LOCALS
 
 
 def test_no_locals_when_they_are_not_wanted(monkeypatch):

@@ -515,6 +515,17 @@ def test_no_lock_is_held_while_user_code_runs(extractor):
 # --- threads
 
 
+def test_the_warning_of_many_comes_with_that_many(extractor):
+    """Not before, whatever a memory limit has dropped meanwhile."""
+    extractor.set_memory_limits(max_memory_mb=0.1, warn_at=1_000)
+    with pytest.warns(RuntimeWarning, match="memory limit"):
+        for number in range(990):
+            extractor.add_failure({"test_name": "t", "exception_message": str(number)})
+    with pytest.warns(RuntimeWarning, match="has seen 1000 failures"):
+        for number in range(10):
+            extractor.add_failure({"test_name": "t", "exception_message": str(number)})
+
+
 def test_no_pass_is_lost_to_another_thread(extractor):
     """The count of passes has no lock, and is exact however often threads take turns."""
 

@@ -9,14 +9,18 @@ import tracemalloc
 import weakref
 from pathlib import Path
 
+import pytest
 from conftest import fail
 
 import failextract_nb
 from failextract_nb import (
     FailureExtractor,
     capture_failures,
+    decorator,
     extract_on_failure,
+    failure,
     formats,
+    recent,
 )
 
 PACKAGE = str(Path(failextract_nb.__file__).parent / "*")
@@ -32,9 +36,10 @@ extractor.set_memory_limits(warn_at=10**9)
 @extract_on_failure
 def test(number, size=0):
     text, rows, nested = "x" * size, list(range(number % 7, 100)), {"n": number, "deep": [1, 2]}
-    convert(number, text)
+    settings = {"retry": [1, 2, 3], "hosts": ["one", "two"], "path": "/somewhere/else"}
+    convert(number, text, settings, [settings] * 3)
 
-def convert(number, text):
+def convert(number, text, settings, several):
     ratio, name, found = number / 7, f"name {number}", None
     raise ValueError(f"no rate in order {number} {text}")
 
@@ -152,29 +157,61 @@ def test_records_share_what_repeats():
     fail(test, 2)
     one, two = FailureExtractor().failures
     assert one["exception_message"] != two["exception_message"]
-    for key in ("test_source", "contexts", "test_name", "test_file", "test_module"):
+    for key in ("test_source", "test_name", "test_file", "test_module"):
         assert one[key] is two[key], key
+    assert one["contexts"][0] is two["contexts"][0]
     assert all(a is b for a, b in zip(one["extracted_code"], two["extracted_code"], strict=True))
     for name in ("name", "table"):
         assert one["locals"][-1][name] is two["locals"][-1][name]
 
 
-def test_equal_failures_share_their_traceback():
-    """A loop or a retry that fails the same way again and again keeps one text of it."""
+def inner(table, number):
+    raise ValueError(number)
+
+
+def middle(table, number):
+    inner(table, number)
+
+
+def test_what_is_handed_down_is_written_once():
+    """An object in three frames of two failures has one text; frames with the same have one dict."""
 
     @extract_on_failure
-    def test(message):
-        raise ValueError(message)
+    def outer(table):
+        middle(table, 1)
 
-    for message in ("same", "same", "other", "other", "same"):
-        fail(test, message)
-    texts = [one["exception_traceback"] for one in FailureExtractor().failures]
-    assert texts[0] is texts[1]
-    assert texts[2] is texts[3]
-    assert texts[1] != texts[2] != texts[4]
-    assert texts[4] == texts[0]
-    frames = [one["extracted_code"] for one in FailureExtractor().failures]
-    assert all(one is frames[0] for one in frames)
+    fail(outer, {"key": [1, 2]})
+    fail(outer, {"key": [1, 2]})
+    texts = [held["table"] for one in FailureExtractor().failures for held in one["locals"]]
+    assert texts[0] == "{'key': [1, 2]}"
+    assert len(texts) == 6
+    assert all(text is texts[0] for text in texts)
+    held = FailureExtractor().failures[0]["locals"]
+    assert held[1] is held[2]
+
+
+def test_a_record_that_is_changed_changes_no_other():
+    """An override may do with its record what it likes."""
+
+    class Adding(FailureExtractor):
+        def add_failure(self, failure_data):
+            failure_data["contexts"].append({"origin": "override", "name": "x"})
+            failure_data["extracted_code"].append({"file": "x"})
+            failure_data.setdefault("test_args", []).append({1, 2})
+            return super().add_failure(failure_data)
+
+    Adding()
+
+    @extract_on_failure
+    def test(number):
+        raise ValueError("same")
+
+    for _ in range(3):
+        fail(test, 1)
+    for one in FailureExtractor().failures:
+        assert [context["origin"] for context in one["contexts"]] == ["function", "override"]
+        assert len(one["extracted_code"]) == 2
+        assert one["test_args"] == ["1", [1, 2]]
 
 
 def test_a_failure_is_small(run_python):
@@ -230,6 +267,62 @@ print(extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024 / (traced() - 
     assert 0.8 < float(done.stdout) < 1.2
 
 
+def test_told_memory_after_what_was_first_has_gone(run_python):
+    """Sources and frames stay counted while any record holds them, and then no longer."""
+    done = run_python(
+        f"""{MEASURE}
+source = "x = 1\\n" * 5_000
+def fail_cell(number):
+    try:
+        raise KeyError(number)
+    except KeyError as error:
+        record = capture.failure_from(error, cell_source=source + str(number % 5))
+        extractor.add_failure(record)
+from failextract_nb import capture
+extractor.set_memory_limits(max_failures=20, warn_at=10**9)
+for number in range(200):
+    fail_cell(number)
+told = extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024
+print(told)
+extractor.clear()
+print(extractor.get_statistics()["memory_usage_mb"], extractor.failures._shared)
+""",
+        **ALONE,
+    )
+    told, after = done.stdout.splitlines()
+    assert 5 * 30_000 < float(told) < 5 * 30_000 + 20 * 4_000
+    assert after == "0.0 {}"
+
+
+def test_told_memory_of_what_has_no_frames(run_python):
+    """Errors of a cell's syntax, and errors that were never raised, with long messages."""
+    done = run_python(
+        f"""{MEASURE}
+from failextract_nb import capture
+for number in range(1_000):
+    try:
+        compile(f"a b {{number}}", f"<cell {{number}}>", "exec")
+    except SyntaxError as error:
+        syntax = error.with_traceback(None)
+    extractor.add_failure(capture.failure_from(syntax))
+    extractor.add_failure(capture.failure_from(ValueError(f"{{number}} " * 500)))
+print(extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024 / (traced() - before))
+""",
+        **ALONE,
+    )
+    assert 0.8 < float(done.stdout) < 1.2
+
+
+def test_more_context_is_weighed_once(extractor):
+    """The same key told again and again takes the place of the one before, in the weight, too."""
+    failure_id = extractor.add_failure({"test_name": "one"})
+    extractor.add_context(failure_id, {"note": "x" * 2_000})
+    before = extractor.get_statistics()["memory_usage_mb"]
+    for number in range(100):
+        extractor.add_context(failure_id, {"note": f"{number:04}" * 500})
+    assert extractor.get_statistics()["memory_usage_mb"] == before
+
+
 def test_the_memory_limit_holds(run_python):
     """Under a load of differing failures the store takes at most 10 % more than its limit."""
     done = run_python(
@@ -268,6 +361,15 @@ def test_passing_cells_leave_nothing(ip):
     assert grown <= 200, after.compare_to(before, "lineno")[:5]  # a float or two, not a thousand
 
 
+@pytest.fixture
+def still(monkeypatch):
+    """The clock stands: what is done once a second is done once."""
+    for module in (failure.time, recent.time):
+        monkeypatch.setattr(module, "monotonic", lambda: 5_000.0)
+        monkeypatch.setattr(module, "time_ns", lambda: 1_700_000_000_000_000_000)
+    monkeypatch.setattr(decorator, "monotonic", lambda: 5_000.0)
+
+
 def calls_of(function) -> int:
     """How many Python and C functions are called while ``function`` runs."""
     count = 0
@@ -284,7 +386,7 @@ def calls_of(function) -> int:
     return count
 
 
-def test_capture_does_not_grow_with_what_it_finds():
+def test_capture_does_not_grow_with_what_it_finds(still):
     """A DataFrame, a dict and a list of a million cost as many calls as those of a hundred."""
     import pandas as pd
 
@@ -300,7 +402,7 @@ def test_capture_does_not_grow_with_what_it_finds():
     assert run(1_000_000) == run(100)
 
 
-def test_capture_grows_with_the_frames_up_to_the_limit():
+def test_capture_grows_with_the_frames_up_to_the_limit(still):
     """Each frame costs the same number of calls; past the limit only the walk goes on."""
 
     def down(depth):
@@ -321,7 +423,7 @@ def test_capture_grows_with_the_frames_up_to_the_limit():
     assert more < each / 2
 
 
-def test_statistics_and_adding_do_not_grow():
+def test_statistics_and_adding_do_not_grow(still):
     """Ten failures or a hundred thousand: as many calls for a statistic, and for one more."""
     extractor = FailureExtractor()
 

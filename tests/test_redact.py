@@ -143,7 +143,8 @@ SECRETS = (
     "AIza" + "a" * 35, "ghp_" + "a1" * 12, "github_pat_" + "a1" * 12, "xoxb-1234567890",
     "sk_live_1234567890", "rk_test_1234567890", "Bearer abcdef1234567890", "BASIC dXNlcjpwYXNzd29yZA==",
     "postgres://ada:hunter2@host/db", "password = 'hunter2'", 'API_KEY: str = "abcdef"',
-    "?token=abcdef&x=1", "--secret-key abcdef", "{'db_password': 'hunter2'}", "PASSWD='x y z'",
+    "BASİC dXNlcjpwYXNzd29yZDE=", "basıc dXNlcjpwYXNzd29yZDE=", "sessıon_token='abcdefg'",
+    'xoxb-1234567890ab="v"', "?token=abcdef&x=1", "--secret-key abcdef", "{'db_password': 'hunter2'}", "PASSWD='x y z'",
 )  # fmt: skip
 
 

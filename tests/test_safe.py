@@ -546,3 +546,12 @@ def test_our_own_objects_are_named(extractor):
     assert text_of(extractor.failures) == "<Kept object>"
     assert text_of(object.__new__(Mine)) == "<Mine object>"
     assert text_of(OutputConfig("x.json", max_failures=3)).startswith("OutputConfig(path=")
+
+
+def test_columns_of_a_users_own_kind():
+    """A subclass of pandas whose columns are a list is written as others are."""
+
+    class Odd(pd.Series):
+        columns = ["x"]
+
+    assert text_of(Odd([1])) == "Odd(1; int64; columns: x)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failextract_nb import table
@@ -52,6 +52,7 @@ def test_rows_without_a_value_go_last():
             assert ids(view.sort(column, ascending))[-1] == "99", column
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=5), max_size=1_200))
 def test_any_text_sorts(texts):
     """Few different texts are ranked, many are sorted: the order is Python's in both."""
