@@ -19,12 +19,11 @@ class Customer:
 
 TABLE = pd.DataFrame({"price": range(1000), "weight": 1.0})
 MATRIX = np.zeros((64, 64))
-SETTINGS = {"db": {"host": "localhost", "port": 5432, "password": "hunter2"}, "retry": [1, 2, 3]}
-CUSTOMER = Customer("Ada", "London")
 
 
 def convert(number, currency):
-    table, matrix, settings, customer = TABLE, MATRIX, SETTINGS, CUSTOMER
-    pair, token = (currency, number), "t0p-s3cr3t-value"
-    items, when = list(range(100)), datetime(2026, 1, 31, 12, tzinfo=UTC)
+    table, matrix, pair, token = TABLE, MATRIX, (currency, number), "t0p-s3cr3t-value"
+    settings = {"db": {"host": "here", "port": number, "password": "hunter2"}, "retry": [1, 2, 3]}
+    customer, items = Customer(f"Ada {number}", "London"), list(range(number % 10, 100))
+    when = datetime.fromtimestamp(1_770_000_000 + number, UTC)
     raise ValueError(f"no rate for {currency} in order {number}")
