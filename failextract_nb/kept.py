@@ -143,7 +143,9 @@ class Kept(Sequence[Record], Generic[Record]):
 
     def _unshare(self, record: Record) -> None:
         for part in _parts(record):
-            known = self._shared[id(part)]
+            known = self._shared.get(id(part))
+            if known is None:  # a reader has changed the record
+                continue
             known[0] -= 1
             if not known[0]:
                 self.bytes -= known[1]

@@ -151,3 +151,15 @@ def test_size_of():
     keys = {f"key {n} {big}": None for n in range(10)}
     assert size_of(keys) > 10_000
     assert size_of("x") == sys.getsizeof("x")
+
+
+def test_a_record_that_a_reader_has_changed_can_go(extractor):
+    """Records are to be read; who writes into one all the same breaks nothing."""
+    extractor.set_memory_limits(max_failures=2)
+    extractor.add_failure({"test_name": "one", "cell_source": "x = 1", "extracted_code": [{}]})
+    extractor.failures[0]["cell_source"] = "something else"
+    extractor.failures[0]["extracted_code"].append({"file": "x"})
+    for number in range(5):
+        extractor.add_failure({"test_name": str(number)})
+    assert [one["test_name"] for one in extractor.failures] == ["3", "4"]
+    assert extractor.get_statistics()["problems"] == []
