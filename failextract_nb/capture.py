@@ -22,7 +22,6 @@ from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.kept import size_of
 from failextract_nb.raised import MAX_FRAMES, Walk
-from failextract_nb.variables import share
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
@@ -123,7 +122,6 @@ def failure_from(
         "exception_traceback": text,
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
-    share(walk.variables.new)
     size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     made = cast("Failure", record)
     mark(error, made)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
+from failextract_nb import variables
+
 Record = TypeVar("Record", bound=Mapping[str, Any])
 
 # What the store itself keeps for a record, beside the record: two dict entries, two numbers,
@@ -20,6 +22,7 @@ OVERHEAD = 290
 # What captured records share.
 _SOURCES = ("cell_source", "test_source")
 _INNER = ("causes", "exceptions")
+MAX_TEXTS = 2_048  # of locals, that a new record may share with those that hold them
 PLACE = 500  # bytes that the cache of positions keeps for a frame that a record shares with it
 
 
@@ -36,7 +39,10 @@ class Kept(Sequence[Record], Generic[Record]):
         self._records: dict[int, Record] = {}
         self.ids: dict[str, int] = {}
         self._sizes: deque[int] = deque()
-        self._shared: dict[int, list[int]] = {}  # by id of a shared part: how often, how many bytes
+        # Failures at one place share all frames and sources: such a bundle is looked up as one.
+        self._bundles: dict[tuple[int, ...], int] = {}  # by ids of the parts: how many records
+        self._shared: dict[int, list[int]] = {}  # by id of a part: in how many bundles, its bytes
+        self._again: dict[int, int] = {}  # by id of a text of locals: how often, but for once
         self._first = 0
         self.bytes = 0
         self.dropped = 0
@@ -127,29 +133,78 @@ class Kept(Sequence[Record], Generic[Record]):
         self._records.clear()
         self.ids.clear()
         self._sizes.clear()
+        self._bundles.clear()
         self._shared.clear()
+        self._again.clear()
+        variables.stored.clear()
         self._first = self.bytes = self.dropped = 0
 
     def _share(self, record: Record) -> None:
         """Weigh the parts that other records hold, too, with the first that comes."""
-        for part in _parts(record):
-            known = self._shared.get(id(part))  # its own, as long as a record holds it
-            if known is None:
-                size = size_of(part) + (PLACE if type(part) is dict else 0)
-                self._shared[id(part)] = [1, size]
-                self.bytes += size
-            else:
-                known[0] += 1
+        parts = _parts(record)
+        bundle = tuple(map(id, parts))  # their own, as long as a record holds them
+        count = self._bundles.get(bundle)
+        self._bundles[bundle] = 1 if count is None else count + 1
+        if count is None:
+            for part in parts:
+                self._share_part(part)
+        texts, again = variables.stored, self._again
+        if len(texts) > MAX_TEXTS:
+            texts.clear()
+        for held in _locals(record):
+            for name, text in held.items():
+                if type(text) is not str:  # written by a user
+                    continue
+                stored = texts.get(text)
+                if stored is None:
+                    texts[text] = text
+                    self.bytes += sys.getsizeof(text)
+                else:
+                    key = id(stored)
+                    again[key] = again.get(key, 0) + 1
+                    if stored is not text:  # made before the other was stored
+                        held[name] = stored
 
     def _unshare(self, record: Record) -> None:
-        for part in _parts(record):
-            known = self._shared.get(id(part))
-            if known is None:  # a reader has changed the record
-                continue
-            known[0] -= 1
-            if not known[0]:
-                self.bytes -= known[1]
-                del self._shared[id(part)]
+        parts = _parts(record)
+        bundle = tuple(map(id, parts))
+        count = self._bundles.get(bundle)
+        if count == 1:
+            del self._bundles[bundle]
+            for part in parts:
+                self._unshare_part(part)
+        elif count is not None:  # else a reader has changed the record
+            self._bundles[bundle] = count - 1
+        texts, again = variables.stored, self._again
+        for held in _locals(record):
+            for text in held.values():
+                if type(text) is not str:
+                    continue
+                key = id(text)
+                more = again.get(key)
+                if more is None:  # nobody else holds it
+                    self.bytes -= sys.getsizeof(text)
+                    texts.pop(text, None)
+                elif more == 1:
+                    del again[key]
+                else:
+                    again[key] = more - 1
+
+    def _share_part(self, part: Any) -> None:
+        known = self._shared.get(id(part))
+        if known is None:
+            size = size_of(part) + (PLACE if type(part) is dict else 0)
+            self._shared[id(part)] = [1, size]
+            self.bytes += size
+        else:
+            known[0] += 1
+
+    def _unshare_part(self, part: Any) -> None:
+        known = self._shared[id(part)]
+        known[0] -= 1
+        if not known[0]:
+            self.bytes -= known[1]
+            del self._shared[id(part)]
 
 
 def _parts(raised: Mapping[str, Any]) -> list[Any]:
@@ -166,10 +221,28 @@ def _parts(raised: Mapping[str, Any]) -> list[Any]:
     return parts
 
 
+def _locals(raised: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The variables of each frame of a failure, those of its causes and members, too."""
+    found: list[dict[str, str]] = []
+    frames, last = raised.get("locals"), None
+    for held in frames if type(frames) is list else ():
+        # What a frame hands on to the next with all that it has is one dict.
+        if held is not last and type(held) is dict:
+            found.append(held)
+            last = held
+    for key in _INNER:
+        inner = raised.get(key)
+        if type(inner) is list:
+            for one in inner:
+                found += _locals(one) if type(one) is dict else ()
+    return found
+
+
 def own_size(raised: Mapping[str, Any]) -> int:
-    """The bytes of a failure, but for what ``_parts`` finds."""
-    size = size_of(raised)
-    return size - sum(map(size_of, _parts(raised)))
+    """The bytes of a failure, but for what ``_parts`` and ``_locals`` find."""
+    size = size_of(raised) - sum(map(size_of, _parts(raised)))
+    texts = (one for held in _locals(raised) for one in held.values() if type(one) is str)
+    return size - sum(map(sys.getsizeof, texts))
 
 
 def size_of(value: object) -> int:

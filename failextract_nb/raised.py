@@ -51,7 +51,7 @@ class Walk:
     @property
     def bytes(self) -> int:
         """What only this record holds."""
-        return self._bytes + self.variables.new + self.variables.dicts
+        return self._bytes + self.variables.bytes
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from failextract_nb import variables
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
 from failextract_nb.failure import Failure, Passed, complete
@@ -176,7 +175,6 @@ class Store:
     def clear(self) -> None:
         with self.lock:
             self.generation += 1
-            variables.forget()  # their texts are counted with the records that had them first
             self.failures.clear()
             self.passed.clear()
             self.by_type.clear()

@@ -1,6 +1,7 @@
 """The variables of a frame as text.
 
-Most variables of a failure hold what they held at the one before: the same text is kept once.
+Most variables of a failure hold what they held at the one before: a text that the store holds
+already is taken from there, so that it is kept once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
 
 MAX_LOCALS = 50  # of one frame
 MAX_NAMES = 4096  # that are remembered
-MAX_SHARED = 256 * 1024  # bytes of text that records share
 
 # What compilers and pytest add, and Python's own names.
 _NOT_VARIABLES = (".", "@", "__")
@@ -27,16 +27,16 @@ _SHELL = ("IPython.", "ipykernel.")  # exit, quit, get_ipython: the session's ow
 
 _PLAIN, _SECRET, _NO_VARIABLE = "plain", "secret", "none"
 _kinds: dict[str, str] = {}  # of names: the same ones come again and again
-_shared: dict[str, str] = {}
-_shared_bytes = 0
+# Texts that stored records hold, each under itself.  Only the store writes here, as it alone knows
+# which are held and for how long.
+stored: dict[str, str] = {}
 
 
 class Variables:
     """The variables of all frames of one capture."""
 
     def __init__(self) -> None:
-        self.new = 0  # bytes of the texts that no earlier record holds
-        self.dicts = 0  # bytes of what holds them
+        self.bytes = 0  # of the dicts; the store weighs the texts in them
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
@@ -69,20 +69,17 @@ class Variables:
                         text = (EXACT.get(cls) or writer_of(cls))(value, MAX_DEPTH)
                     except BaseException as error:  # noqa: BLE001  # a repr may raise anything
                         text = refused(value, error)
-                shared = _shared.get(text)
-                if shared is None:
-                    shared = _shared[text] = text
-                    self.new += getsizeof(text)
+                text = stored.get(text, text)
                 if write is None and kind is _PLAIN:
-                    self._texts[id(value)] = value, shared
-                found[name] = shared
+                    self._texts[id(value)] = value, text
+                found[name] = text
                 if len(found) >= MAX_LOCALS:
                     break
         except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
         if not found or found == self._last:  # the same arguments, handed on
             return self._last if found else None
-        self.dicts += getsizeof(found)
+        self.bytes += getsizeof(found)
         self._last = found
         return found
 
@@ -112,18 +109,3 @@ def _used_globals(code: CodeType, namespace: dict[str, Any]) -> Iterable[tuple[s
         kind = type(namespace[name])
         if not issubclass(kind, _MODULE_LEVEL) and not module_of(kind).startswith(_SHELL):
             yield name, namespace[name]
-
-
-def share(new: int) -> None:
-    """Count what a capture has added to the shared texts; past the limit, start anew."""
-    global _shared_bytes  # noqa: PLW0603  # one number, and being a little off is no harm
-    _shared_bytes += new
-    if _shared_bytes > MAX_SHARED:
-        forget()
-
-
-def forget() -> None:
-    """Share no text with the records made so far."""
-    global _shared_bytes  # noqa: PLW0603  # as above
-    _shared_bytes = 0
-    _shared.clear()

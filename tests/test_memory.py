@@ -294,6 +294,51 @@ print(extractor.get_statistics()["memory_usage_mb"], extractor.failures._shared)
     assert after == "0.0 {}"
 
 
+def test_told_memory_of_a_small_store_that_drops(run_python):
+    """Large texts that twenty records share are told once, however many records have gone."""
+    for every in (1, 10):
+        done = run_python(
+            f"""{MEASURE}
+class Some(FailureExtractor):
+    seen = 0
+    def add_failure(self, failure_data):
+        self.seen += 1
+        return super().add_failure(failure_data) if self.seen % {every} == 0 else ""
+
+@extract_on_failure
+def large(number):
+    lists = [[f"word {{one}} of {{number // 400}}" for one in range(at, 60)] for at in range(12)]
+    a, b, c, d, e, f, g, h, i, j, k, l = lists
+    own = [f"{{number}} {{one}}" for one in range(12)]
+    raise ValueError(number)
+
+def run_large(first, last):
+    for number in range(first, last):
+        try:
+            large(number)
+        except ValueError:
+            pass
+
+Some()
+extractor = FailureExtractor()
+extractor.set_memory_limits(max_failures=20, warn_at=10**9)
+run_large(0, 10)
+extractor.clear()
+before = traced()
+run_large(10, 1_500)
+assert len(extractor.failures) == 20
+told = extractor.get_statistics()["memory_usage_mb"] * 1024 * 1024
+print(told / (traced() - before))
+extractor.clear()
+print(extractor.get_statistics()["memory_usage_mb"])
+""",
+            **ALONE,
+        )
+        ratio, after = map(float, done.stdout.split())
+        assert 0.8 < ratio < 1.2, (every, done.stdout)
+        assert after == 0
+
+
 def test_told_memory_of_what_has_no_frames(run_python):
     """Errors of a cell's syntax, and errors that were never raised, with long messages."""
     done = run_python(
