@@ -25,6 +25,7 @@ from failextract_nb.wrappers import wrap
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_ARGUMENTS = 30
+TEST = "test"  # what the name of a test method starts with, for unittest and pytest alike
 LOOK_AGAIN = 1.0  # seconds until the files that define fixtures are looked at again
 
 _fixtures = FixtureExtractor()
@@ -70,7 +71,8 @@ def extract_on_failure(
     """Record every failure of a function; bare, or with arguments.
 
     Takes functions, methods, classmethods, staticmethods (on either side of theirs), coroutine
-    functions, generators and asynchronous generators.  The exception goes on as it was.
+    functions, generators, asynchronous generators, partials, objects that can be called, and
+    classes, whose test methods are decorated.  The exception goes on as it was.
 
     ``output`` is a file (or OutputConfig) that holds all failures of this session which were to be
     written there; ``append`` keeps what it held before.  ``include_passed`` stores passes, too;
@@ -97,10 +99,7 @@ def _decorate(function: Any, wishes: _Wishes) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(_decorate(function.__func__, wishes))
     if isinstance(function, type):
-        raise TypeError(
-            f"@extract_on_failure takes functions and methods; decorate those of the class "
-            f"{function.__name__} one by one"
-        )
+        return _decorate_tests(function, wishes)
     if not callable(function):
         raise TypeError(f"@extract_on_failure takes a function; got {function!r}")
     failed = _Failed(function, wishes)
@@ -111,6 +110,21 @@ def _decorate(function: Any, wishes: _Wishes) -> Any:
         # getfullargspec() and what stands on it do not follow __wrapped__.
         wrapper.__signature__ = inspect.signature(function)
     return wrapper
+
+
+def _decorate_tests(cls: type, wishes: _Wishes) -> type:
+    """``cls``, with its own test methods decorated; those that it inherits stay as they are."""
+    tests = [name for name in vars(cls) if name.startswith(TEST)]
+    if not tests:
+        raise TypeError(
+            f"@extract_on_failure takes a class with test methods; {cls.__name__} defines none "
+            f"whose name starts with {TEST!r}: decorate the methods that you mean one by one"
+        )
+    for name in tests:
+        method = vars(cls)[name]
+        if callable(method) or isinstance(method, (classmethod, staticmethod)):
+            setattr(cls, name, _decorate(method, wishes))
+    return cls
 
 
 class _Stored(Tally):
@@ -136,7 +150,8 @@ class _Failed:
     def __init__(self, function: Any, wishes: _Wishes) -> None:
         self.function = function
         self.wishes = wishes
-        self.name = wishes.name or getattr(function, "__name__", None) or type(function).__name__
+        inner = function.func if isinstance(function, functools.partial) else function
+        self.name = wishes.name or getattr(inner, "__name__", None) or type(inner).__name__
         self.code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
         self._known_fixtures: dict[str, Any] | None = None
         self._looked = 0.0

@@ -52,6 +52,7 @@ class FailureExtractor(metaclass=_OneActive):
     @property
     def failures(self) -> Kept[Failure]:
         """The failures that are kept, oldest first: live, O(1) ``len`` and indexing."""
+        self._store.before_looking()
         return self._store.failures
 
     @property
@@ -185,22 +186,26 @@ class FailureExtractor(metaclass=_OneActive):
     def get_statistics(self) -> dict[str, Any]:
         """Counts, limits and times, in O(1).
 
-        ``failure_count`` (also as ``failures_count``) is what is kept, ``passed_count`` what has
-        passed since the start or ``clear()``, ``total_count`` their sum.  ``memory_usage_mb`` is
-        an estimate.  ``capture_seconds`` and ``save_seconds`` speak of about the last minute.
+        ``failure_count`` (also as ``failures_count``) is what is kept, without the
+        ``expected_count`` of cells that are tagged to fail; ``passed_count`` is what has passed
+        since the start or ``clear()``, ``total_count`` the sum of the three.
+        ``memory_usage_mb`` is an estimate; ``capture_seconds`` and ``save_seconds`` speak of about
+        the last minute.
         """
         store = self._store
         with store.lock:
-            count, passes = len(store.failures), store.pass_count
+            kept, passes = len(store.failures), store.pass_count
+            count = kept - store.expected
             return {
                 "failure_count": count,
                 "failures_count": count,
                 "passed_count": passes,
-                "total_count": count + passes,
+                "total_count": kept + passes,
+                "expected_count": store.expected,
                 "memory_usage_mb": store.bytes / MEGABYTE,
                 "dropped_failures": store.failures.dropped,
                 "dropped_passed": store.passed.dropped,
-                "failures_at_limit": store.max_failures is not None and count >= store.max_failures,
+                "failures_at_limit": store.max_failures is not None and kept >= store.max_failures,
                 "interrupted_count": store.interrupted,
                 "by_exception_type": dict(store.by_type),
                 "by_origin": dict(store.by_origin),

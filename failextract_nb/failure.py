@@ -34,6 +34,15 @@ class Frame(TypedDict, total=False):
     library: bool  # not the user's own code
 
 
+class Repetition(TypedDict):
+    """The place that a recursion went through again and again."""
+
+    file: str
+    function: str
+    line: int
+    count: int  # of the frames there that were left out
+
+
 class Raised(TypedDict, total=False):
     """An exception as data: the failure itself, one of its causes, or a member of its group."""
 
@@ -44,6 +53,7 @@ class Raised(TypedDict, total=False):
     extracted_code: list[Frame]
     locals: list[dict[str, str] | None]  # parallel to ``extracted_code``
     frames_omitted: int
+    repetition: Repetition  # where most of them are at one place
     relation: str  # in ``causes`` only: "cause" (raise ... from) or "context" (while handling)
     causes: list[Raised]
     exceptions: list[Raised]  # the members of an exception group
@@ -62,7 +72,9 @@ class Failure(Raised, total=False):
     """One failure.  ``CORE`` names the keys that are always there."""
 
     id: str
-    origin: str  # cell, function, block, or what add_failure was handed ("manual")
+    # cell, function, block, shell, run, display, callback, thread, future, task, unraisable,
+    # expectation, or what add_failure was handed ("manual")
+    origin: str
     timestamp: str  # ISO 8601 with the offset, UTC
     test_name: str
     test_module: str
@@ -86,6 +98,9 @@ class Failure(Raised, total=False):
     notebook: str | None
     output: str  # the report this failure was asked to be written to
     again: str  # the id of the failure that this same exception object was before
+    expected: bool  # the cell is tagged raises-exception
+    command: str  # of origin shell
+    exit_code: int
 
 
 class Passed(TypedDict, total=False):
@@ -222,12 +237,15 @@ def counted(count: int, noun: str = "failure") -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+_NAMED = frozenset({"function", "block", "manual"})  # origins whose name says it all
+
+
 def where(failure: Mapping[str, Any]) -> str:
     """The short place of a failure that a person recognises: ``In[5]``, a test, a function."""
     name = str(failure.get("test_name", UNKNOWN))
-    if failure.get("origin") != "cell":
-        return name
     count = failure.get("execution_count")
+    if failure.get("origin") != "cell" and (not count or failure.get("origin") in _NAMED):
+        return name
     cell = f"In[{count}]" if count else "a cell"
     return cell if name in (cell, UNKNOWN) else f"{cell} {name}"
 

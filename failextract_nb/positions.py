@@ -52,8 +52,15 @@ class Cell(NamedTuple):
     """A cell that a file stands for, as the user sees it."""
 
     label: str  # "Cell In[5]"
-    offset: int  # lines of the cell above line 1 of the file
-    source: str | None  # where linecache has none
+    offset: int = 0  # lines of the cell above line 1 of the file
+    source: str | None = None  # where linecache has none, or not what the user wrote
+    lines: tuple[int, ...] = ()  # of the cell, by line of the file, where an offset does not do
+
+    def line(self, line: int) -> int:
+        """The line of the cell that stands at ``line`` of the file; both are 1-based."""
+        if not self.lines:
+            return line + self.offset
+        return self.lines[min(max(line, 1), len(self.lines)) - 1]
 
 
 def no_cell(_file: str, _code: CodeType | None) -> Cell | None:
@@ -114,20 +121,21 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     linecache.checkcache(file)
     lines = _lines_of(file)
     cell = cell_of(file, code)
-    offset, name = (cell.offset, cell.label) if cell else (0, clean(file))
+    cell_line = cell.line if cell else int  # of a file that is one, a line is itself
+    name = cell.label if cell else clean(file)
     start, end, column, end_column = _span(code, lasti)
     line = line or start or code.co_firstlineno
     library = cell is None and is_library(file)
-    frame = failure.Frame(file=name, function=_function(code), line=line + offset)
+    frame = failure.Frame(file=name, function=_function(code), line=cell_line(line))
     if end is not None and end != line:
-        frame["end_line"] = end + offset
+        frame["end_line"] = cell_line(end)
     if column is not None and end_column is not None and 0 < line <= len(lines):
         frame["column"] = _characters(lines[line - 1], column)
         frame["end_column"] = _characters(lines[min(end or line, len(lines)) - 1], end_column)
     if cell and cell.source is not None:
         _put_code(frame, cell.source.splitlines(keepends=True), 0)
     else:
-        _put_code(frame, lines, offset)
+        _put_code(frame, lines, cell.offset if cell else 0)
     if library:
         frame["library"] = True
     summary = FrameSummary(

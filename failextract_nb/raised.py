@@ -5,6 +5,7 @@ One walk over the traceback; only text is kept.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from sys import getsizeof
@@ -64,8 +65,8 @@ class Walk:
         out = Raised(exception_type=kind.name, exception_message=message_of(error))
         if kind.module:
             out["exception_module"] = kind.module
-        entries, omitted = _entries(error.__traceback__, self.max_depth)
-        pieces = self._frames(entries, omitted, out)
+        entries, left_out = _entries(error.__traceback__, self.max_depth)
+        pieces = self._frames(entries, left_out, out)
         users = _users_entry(entries)
         if users is not None and level == 0:
             name = users[0].f_globals.get("__name__")
@@ -92,14 +93,22 @@ class Walk:
         self._bytes += getsizeof(out["exception_message"]) + getsizeof(out["extracted_code"])
         if "locals" in out:
             self._bytes += getsizeof(out["locals"])
-        if "notes" in out:
-            self._bytes += size_of(out["notes"])
+        for key in ("notes", "repetition"):
+            if key in out:
+                self._bytes += size_of(out[key])  # type: ignore[literal-required]
 
-    def _frames(self, entries: list[Entry], omitted: int, out: Raised) -> list[str]:
+    def _frames(
+        self, entries: list[Entry], left_out: list[positions.Position], out: Raised
+    ) -> list[str]:
         pieces = [position.text for _, position in entries]
-        if omitted:
+        if omitted := len(left_out):
             out["frames_omitted"] = omitted
-            pieces.insert(_head(self.max_depth), f"  … {omitted} more frames …\n")
+            more = f"{omitted} more frames"
+            if repetition := _repetition(left_out):
+                out["repetition"] = repetition
+                place = f"{repetition['function']}, line {repetition['line']}"
+                more = f"{more}, {repetition['count']} of them of {place}"
+            pieces.insert(_head(self.max_depth), f"  … {more} …\n")
         out["extracted_code"] = [position.frame for _, position in entries]
         if self.include_locals and entries:
             out["locals"] = [
@@ -165,13 +174,27 @@ def _head(limit: int) -> int:
     return max(1, limit // 3)
 
 
-def _entries(traceback: TracebackType | None, limit: int) -> tuple[list[Entry], int]:
-    """The frames to keep, outermost first, and how many were left out of their middle.
+def _repetition(left_out: list[positions.Position]) -> failure.Repetition | None:
+    """The place that most of the frames left out are at, if it is a recursion's."""
+    [(place, count)] = Counter(map(id, left_out)).most_common(1)
+    if count < 3:
+        return None
+    frame = next(one.frame for one in left_out if id(one) == place)
+    return failure.Repetition(
+        file=frame["file"], function=frame["function"], line=frame["line"], count=count
+    )
+
+
+def _entries(
+    traceback: TracebackType | None, limit: int
+) -> tuple[list[Entry], list[positions.Position]]:
+    """The frames to keep, outermost first, and the places of those left out of their middle.
 
     Neither what runs the cell is kept, nor a frame that asks to be hidden.
     """
     entries: list[Entry] = []
-    head, omitted = _head(limit), 0
+    head = _head(limit)
+    left_out: list[positions.Position] = []
     wrapping = True  # until the first frame that is not the notebook's own machinery
     while traceback is not None:
         frame, instruction = traceback.tb_frame, traceback.tb_lasti
@@ -183,13 +206,13 @@ def _entries(traceback: TracebackType | None, limit: int) -> tuple[list[Entry], 
         if not wrapping and not position.hidden:
             entries.append((frame, position))
             if len(entries) > 2 * limit:  # in blocks, so that a deep recursion is cheap
-                omitted += limit
+                left_out += [place for _, place in entries[head : head + limit]]
                 del entries[head : head + limit]
         traceback = traceback.tb_next
     if (more := len(entries) - limit) > 0:
-        omitted += more
+        left_out += [place for _, place in entries[head : head + more]]
         del entries[head : head + more]
-    return entries, omitted
+    return entries, left_out
 
 
 def _users_entry(entries: list[Entry]) -> Entry | None:
@@ -243,10 +266,8 @@ def _syntax_error(
         return clean(redact(text)), place
     cell = positions.cell_of(file, None)
     if cell is not None:
-        text = text.replace(
-            f'File "{file}", line {line}', f"{cell.label}, line {line + cell.offset}"
-        )
-        line += cell.offset
+        text = text.replace(f'File "{file}", line {line}', f"{cell.label}, line {cell.line(line)}")
+        line = cell.line(line)
     if place is None:
         place = failure.Frame(
             file=cell.label if cell else clean(file), function="<module>", line=line

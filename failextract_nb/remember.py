@@ -6,7 +6,8 @@ record.  A record that came home on an exception from another process is taken i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any, cast
 
 from failextract_nb import capture, failure
@@ -15,6 +16,10 @@ from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 
 MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
+
+# The notebook puts its own function here while the extension is loaded: the keys that tell the cell
+# which has started what runs here.
+cell_details: Callable[[], Mapping[str, Any]] = dict
 
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
@@ -36,16 +41,17 @@ def remember(
     try:
         if not capture.is_failure(error):
             return None
+        details = {**cell_details(), **(details or {})}
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
-            return _met_before(error, known, origin, name, details or {})
+            return _met_before(error, known, origin, name, details)
         record = capture.failure_from(
             error,
             origin=origin,
             name=name,
             include_locals=include_locals,
             max_depth=max_depth,
-            **(details or {}),
+            **details,
             **({} if known is None else {"again": known["id"]}),
         )
         FailureExtractor().add_failure(record)
@@ -64,19 +70,30 @@ def store_passed(record: Mapping[str, Any]) -> None:
         note_problem(f"the pass of {record['test_name']} was not recorded", problem)
 
 
+def is_stored(error: BaseException) -> bool:
+    """Whether the record of ``error`` stands in this process' store already."""
+    known = capture.mark_of(error)
+    return known is not None and known.get(_HOME) == _home()
+
+
 def note_problem(what: str, problem: BaseException) -> None:
     """Say what went wrong inside, and keep it in ``get_statistics()["problems"]``."""
     FailureExtractor._store.note_problem(what, problem)
 
 
-def _is_again(known: Failure, origin: str, details: Mapping[str, Any] | None) -> bool:
+def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:
     """Whether this exception object was raised before: for an earlier cell, or before clear()."""
     home = str(known.get(_HOME, ""))
     if home.startswith(failure.process_token) and home != _home():
         return True
-    if origin != "cell" or not any(one["origin"] == "cell" for one in known.get("contexts", [])):
+    if origin != "cell" or known.get("execution_count") == details.get("execution_count"):
         return False
-    return known.get("execution_count") != (details or {}).get("execution_count")
+    # What has failed in a thread or a task may arrive in a later cell, but is one failure.
+    return any(one["origin"] == "cell" for one in known.get("contexts", [])) or (
+        known.get("execution_count") is not None
+        and known.get("thread_id") == get_ident()
+        and known.get("origin") in ("function", "block")
+    )
 
 
 def _met_before(

@@ -22,6 +22,10 @@ REMEMBERED_PROBLEMS = 20
 Listener = Callable[[Failure], None]
 
 
+def nothing() -> None:
+    """What is done before somebody looks, where there is nothing to do."""
+
+
 class Tally:
     """How often something passed, since the process started."""
 
@@ -44,12 +48,15 @@ class Store:
         self.many = MANY_FAILURES
         self.by_type: Counter[str] = Counter()
         self.by_origin: Counter[str] = Counter()
+        self.expected = 0  # failures of cells that are meant to fail: kept, and not counted
         self.interrupted = 0
         self.generation = 0  # how often clear() was called
         # What went wrong inside, newest last.
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
         self.listeners: tuple[Listener, ...] = ()
+        # The notebook tells here what nobody has asked for until now, such as a task's exception.
+        self.before_looking: Callable[[], None] = nothing
         self.capture_times = Recent()
         self.save_times = Recent()
         self.tally = Tally()
@@ -68,8 +75,7 @@ class Store:
                 self._replace(record, size)
             else:
                 self.failures.append(record, size)
-                self.by_type[record["exception_type"]] += 1
-                self.by_origin[record["origin"]] += 1
+                self._count(record, 1)
             crossed = self.trim()
         if crossed:
             self.warn(crossed)
@@ -90,9 +96,8 @@ class Store:
     def _replace(self, record: Failure, size: int) -> None:
         old = self.failures.get(record["id"])
         assert old is not None  # noqa: S101  # both callers have looked, under the lock
-        self._uncount(old)
-        self.by_type[record["exception_type"]] += 1
-        self.by_origin[record["origin"]] += 1
+        self._count(old, -1)
+        self._count(record, 1)
         self.failures.replace(record, size)
 
     def add_passed(self, record: Passed, size: int) -> None:
@@ -112,7 +117,7 @@ class Store:
         failures, limit = self.failures, self.max_failures
         count = len(failures)
         while limit is not None and count > limit:
-            self._uncount(failures.drop_oldest())
+            self._count(failures.drop_oldest(), -1)
             count -= 1
         crossed = [] if self.max_memory is None else self._trim_to(self.max_memory)
         if len(failures) + failures.dropped >= self.many and "many" not in self.warned:
@@ -126,7 +131,7 @@ class Store:
             if len(self.passed):
                 self.passed.drop_oldest()
             elif len(self.failures) > 1:
-                self._uncount(self.failures.drop_oldest())
+                self._count(self.failures.drop_oldest(), -1)
             else:
                 break
         return crossed
@@ -135,10 +140,15 @@ class Store:
     def bytes(self) -> int:
         return self.failures.bytes + self.passed.bytes
 
-    def _uncount(self, record: Failure) -> None:
-        for counter, key in ((self.by_type, "exception_type"), (self.by_origin, "origin")):
-            name = record[key]  # type: ignore[literal-required]
-            counter[name] -= 1
+    def _count(self, record: Failure, by: int) -> None:
+        if record.get("expected"):
+            self.expected += by
+            return
+        for counter, name in (
+            (self.by_type, record["exception_type"]),
+            (self.by_origin, record["origin"]),
+        ):
+            counter[name] += by
             if not counter[name]:
                 del counter[name]
 
@@ -179,6 +189,7 @@ class Store:
             self.passed.clear()
             self.by_type.clear()
             self.by_origin.clear()
+            self.expected = 0
             self.warned.clear()
             self.problems.clear()
             self.interrupted = 0

@@ -7,13 +7,16 @@ from typing import Any
 
 from traitlets import TraitError
 
-from failextract_nb import positions
+from failextract_nb import positions, remember
 from failextract_nb.extractor import FailureExtractor
+from failextract_nb.ipython import runs
 from failextract_nb.ipython.cells import strip_magic
 from failextract_nb.ipython.completion import complete
 from failextract_nb.ipython.hooks import Hooks
 from failextract_nb.ipython.magics import Magics
 from failextract_nb.ipython.settings import FailExtract
+from failextract_nb.ipython.sources import Sources
+from failextract_nb.store import nothing
 
 MAGIC = "failextract"
 
@@ -29,7 +32,8 @@ class Loaded:
             warnings.warn(f"failextract_nb takes its default settings: {error}", stacklevel=4)
             self.settings = FailExtract()
         self.hooks = Hooks(ip, self.settings)
-        self.magics = Magics(ip, self.settings)
+        self.sources = Sources(ip, self.settings)
+        self.magics = Magics(ip, self.settings, self.sources)
 
     def put_in(self) -> None:
         ip = self.ip
@@ -43,9 +47,16 @@ class Loaded:
         formatter = ip.display_formatter.ipython_display_formatter
         formatter.for_type(FailureExtractor, self.magics.display)
         positions.cell_of = self.hooks.cell_of
+        remember.cell_details = runs.details
+        self.hooks.settle = self.sources.settle
+        FailureExtractor._store.before_looking = self.sources.settle
+        self.sources.put_in()
 
     def take_out(self) -> None:
         ip = self.ip
+        self.sources.take_out()
+        FailureExtractor._store.before_looking = nothing
+        remember.cell_details = dict
         self.settings.restore()
         ip.configurables.remove(self.settings)
         ip.events.unregister("pre_run_cell", self.hooks.pre_run_cell)

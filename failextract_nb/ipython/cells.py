@@ -153,6 +153,22 @@ def offset_of(raw_cell: str) -> int:
     return blank + (_lines_dropped(rest) if rest and _is_magic(rest[0]) else 0)
 
 
+def lines_of(raw_cell: str, transformed: str) -> tuple[int, ...]:
+    """By line of the code that runs, the line of the cell; () where an offset says it all.
+
+    IPython makes one line of a ``!command`` or magic that goes on over several.
+    """
+    lines, start = raw_cell.split("\n"), offset_of(raw_cell)
+    found, at = [], start
+    for line in transformed.splitlines():
+        found.append(at + 1)
+        if at < len(lines) and lines[at].rstrip() != line.rstrip() and "get_ipython()" in line:
+            while at < len(lines) and lines[at].endswith("\\"):
+                at += 1
+        at += 1
+    return () if not found or found[-1] == start + len(found) else tuple(found)
+
+
 def body_offset_of(raw_cell: str) -> int:
     """How many of the cell's lines are above the code that its cell magics run."""
     lines = raw_cell.splitlines()

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import linecache
-import os
+from collections.abc import Callable
 from time import perf_counter
 from types import CodeType
 from typing import Any
 
 from failextract_nb.extractor import FailureExtractor
+from failextract_nb.ipython import runs
 from failextract_nb.ipython.cells import (
     CellOptions,
     body_offset_of,
     is_misuse,
+    lines_of,
     offset_of,
     options_of,
 )
+from failextract_nb.ipython.runs import RAISES, CellRun
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.output import name_of, write
 from failextract_nb.positions import Cell
 from failextract_nb.remember import note_problem, remember
 
-MAX_OFFSETS = 10_000  # cells remembered that do not start with their own line 1
+MAX_CELLS = 10_000  # remembered, of those that do not start with their own line 1
 MAX_DECORATORS = 5  # lines between where a function starts and its "def"
 _DEFINED_BY = {"<lambda>": "lambda", "<listcomp>": "for", "<genexpr>": "for"}
-# What IPython compiles the body of a cell magic as.
-_BODY_FILES = frozenset({"<timed exec>", "<timed eval>"})
+# What IPython compiles the body of a cell magic as, and what it calls the function it makes of it.
+_BODIES = {
+    "<timed exec>": "<module>", "<timed eval>": "<module>", "<magic-timeit>": "inner",
+    "<string>": "<module>",
+}  # fmt: skip
 
 
 class Hooks:
@@ -34,108 +40,158 @@ class Hooks:
     def __init__(self, ip: Any, settings: FailExtract) -> None:
         self._ip = ip
         self._settings = settings
-        self._started = 0.0
-        self._offsets: dict[str, int] = {}
-        self._guesses: dict[int, str] = {}
-        self._cell: Any = None  # the ExecutionInfo of the cell that runs or has just failed
-        self._count: int | None = None
+        self.settle: Callable[[CellRun], None] = lambda _run: None
+        self._runs: dict[int, CellRun] = {}  # of the cells that run, by id of the ExecutionInfo
+        self._cells: dict[str, Cell] = {}  # by name of the file that IPython makes of the code
+        self._bodies: dict[str, str] = {}  # of %%capture and its like -> that name
 
     def pre_run_cell(self, info: Any) -> None:
         """Note the time, and the cells whose lines are not those of their code."""
-        self._started = perf_counter()
-        self._cell = info
-        raw = info.raw_cell or ""
-        if raw[:1] in ("%", "\n", " ", "\t", "\r") and (offset := offset_of(raw)):
-            if len(self._offsets) >= MAX_OFFSETS:
-                self._offsets.clear()
-            self._guesses = self._file_names(info, raw)
-            self._offsets.update(dict.fromkeys(self._guesses.values(), offset))
+        run = self._runs[id(info)] = runs.start(self._ip, info)
+        raw = run.raw
+        if run.outer is not None:
+            self._name_body(run)
+        elif raw[:1] in ("%", "\n", " ", "\t", "\r") or "\\\n" in raw or raw in self._bodies:
+            self._name_cell(run)
 
     def post_run_cell(self, result: Any) -> None:
         """Record the failure of the cell that has just run, if it failed."""
-        if self._guesses:
-            right = self._guesses.get(result.execution_count)
-            for name in set(self._guesses.values()) - {right}:
-                self._offsets.pop(name, None)
-            self._guesses = {}
-        error = result.error_before_exec or result.error_in_exec
-        if error is None or is_misuse(error):
+        if result is None:  # interrupted before it began
             return
+        run = self._runs.pop(id(result.info), None)
+        if run is None:  # it was this cell that loaded the extension
+            run = CellRun(self._ip, result.info, result.execution_count)
+        runs.current.set(run)  # IPython may call this in another context than it ran the cell in
+        error = result.error_before_exec or result.error_in_exec
         try:
-            self._failed(result, error, options_of(result.info.raw_cell or ""))
+            if error is not None and not is_misuse(error):
+                self._failed(result, error, run, options_of(run.raw))
+            elif error is None and run.outer is None and run.raw:
+                self._passed(run)
         except Exception as problem:  # noqa: BLE001  # IPython must go on, whatever happens here
             note_problem("a failing cell was not recorded", problem)
+        run.finished = True
+        runs.current.set(run.outer)
+        if run.outer is None:
+            self.settle(run)
 
-    def _file_names(self, info: Any, raw: str) -> dict[int, str]:
-        """By execution count, the names that IPython may compile the cell under.
-
-        Some versions have counted the cell already when this hook runs, some have not.
-        """
-        ip = self._ip
-        transformed = getattr(info, "transformed_cell", None)
-        if transformed is None:
-            try:
-                transformed = ip.transform_cell(raw)
-            except Exception:  # noqa: BLE001  # a user's transformer; the cell is about to fail
-                transformed = raw
-        counts = (ip.execution_count - 1, ip.execution_count)
-        names = {count: ip.compile.get_code_name(raw, transformed, count) for count in counts}
-        return {count: name for count, name in names.items() if name not in linecache.cache}
-
-    def _failed(self, result: Any, error: BaseException, options: CellOptions) -> None:
+    def _failed(self, result: Any, error: BaseException, run: CellRun, wish: CellOptions) -> None:
         if isinstance(error, KeyboardInterrupt):
             FailureExtractor._store.interrupted += 1
-        if self._settings.enabled:
-            self._cell, self._count = result.info, result.execution_count
+        cell = run.root
+        if self._settings.watches("cell"):
             failure_id = remember(
                 error,
                 origin="cell",
-                name=options.name or f"In[{result.execution_count}]",
-                include_locals=options.include_locals,
-                details=self._details(result, options),
+                name=wish.name or f"In[{cell.count}]",
+                include_locals=wish.include_locals,
+                details=self._details(cell, wish),
             )
-            if failure_id is not None and (path := write(options.config)) is not None:
+            cell.recorded = cell.recorded or failure_id is not None
+            if failure_id is not None and (path := write(wish.config)) is not None:
                 print(f"failextract: written to {path}")  # noqa: T201  # the user asked for it
-        if options.go_on and not isinstance(error, KeyboardInterrupt):
+        if wish.go_on and not isinstance(error, KeyboardInterrupt):
             result.error_in_exec = result.error_before_exec = None
 
-    def _details(self, result: Any, options: CellOptions) -> dict[str, Any]:
-        info = result.info
+    def _details(self, cell: CellRun, wish: CellOptions) -> dict[str, Any]:
         details = {
-            "cell_id": getattr(info, "cell_id", None),
-            "cell_source": info.raw_cell,
-            "execution_count": result.execution_count,
-            "notebook": notebook_path(self._ip),
-            "duration": perf_counter() - self._started,
-            "tags": list(options.tags),
-            "output": name_of(options.config),
+            **cell.details(),
+            "duration": perf_counter() - cell.started,
+            "tags": [*wish.tags, *cell.tags],
+            "output": name_of(wish.config),
+            "expected": RAISES in cell.tags,
         }
         return {key: value for key, value in details.items() if value}
 
+    def _passed(self, run: CellRun) -> None:
+        """A cell that is tagged to raise, and did not, has failed."""
+        if run.recorded or not self._settings.watches("expectation") or RAISES not in run.tags:
+            return
+        FailureExtractor().add_failure(
+            {
+                "origin": "expectation",
+                "test_name": f"In[{run.count}]",
+                "test_file": f"Cell In[{run.count}]",
+                "exception_type": "DidNotRaise",
+                "exception_message": f"the cell is tagged {RAISES} and raised nothing",
+                "duration": perf_counter() - run.started,
+                **run.details(),
+            }
+        )
+
+    def _name_cell(self, run: CellRun) -> None:
+        """Remember a cell whose code does not start at its line 1, or has other lines."""
+        raw, transformed = run.raw, self._transformed(run)
+        offset, lines = offset_of(raw), lines_of(raw, transformed)
+        name = self._bodies.pop(raw, None) or self._file_name(run, transformed)
+        self._cells.pop(name, None)
+        if (offset or lines) and name not in linecache.cache:
+            source = raw if lines else None
+            self._remember(name, Cell(f"Cell In[{run.count}]", offset, source, lines))
+
+    def _name_body(self, run: CellRun) -> None:
+        """The code that a cell magic runs as a cell of its own is a part of the cell around it."""
+        cell, raw = run.root, run.raw
+        above = cell.raw.rfind(raw.strip("\n"))
+        if above < 0:  # it is not what stands in the cell: %macro, or run_cell() in the user's code
+            return
+        offset = cell.raw.count("\n", 0, above) - (len(raw) - len(raw.lstrip("\n")))
+        name = self._file_name(run, self._transformed(run))
+        offset += offset_of(raw)
+        self._remember(name, Cell(f"Cell In[{cell.count}]", offset))
+        self._bodies[raw] = name
+
+    def _remember(self, name: str, cell: Cell) -> None:
+        if len(self._cells) >= MAX_CELLS:
+            self._cells.clear()
+            self._bodies.clear()
+        self._cells[name] = cell
+
+    def _transformed(self, run: CellRun) -> str:
+        transformed = getattr(run.info, "transformed_cell", None)
+        if transformed is None:
+            try:
+                transformed = self._ip.transform_cell(run.raw)
+            except Exception:  # noqa: BLE001  # a user's transformer; the cell is about to fail
+                transformed = run.raw
+        return str(transformed)
+
+    def _file_name(self, run: CellRun, transformed: str) -> str:
+        return str(self._ip.compile.get_code_name(run.raw, transformed, run.count))
+
     def cell_of(self, file: str, code: CodeType | None) -> Cell | None:
         """The cell that ``file`` stands for, for ``positions``."""
-        if file in _BODY_FILES:
-            return self._cell_of_body(code)
+        if file in _BODIES:
+            return self._cell_of_body(file, code)
+        known = runs.elsewhere.get(file) or self._cells.get(file)
+        if known is not None:
+            return known
         named = self._ip.compile.format_code_name(file)
-        if named is None:
-            return None
-        return Cell(" ".join(named), self._offsets.get(file, 0), None)
+        return None if named is None else Cell(" ".join(named))
 
-    def _cell_of_body(self, code: CodeType | None) -> Cell | None:
+    def _cell_of_body(self, file: str, code: CodeType | None) -> Cell | None:
         """Every %%time has the same file name: take it for this cell's if the source agrees."""
-        raw = (self._cell.raw_cell or "") if self._cell is not None else ""
+        run = runs.current_run()
+        raw = run.raw if run is not None else ""
         offset = body_offset_of(raw)
-        if not offset or not raw.lstrip().startswith("%%"):
+        if run is None or not offset or not raw.lstrip().startswith("%%"):
             return None
-        if code is not None and code.co_name != "<module>":
+        if file == "<string>" and not self._is_profiled(raw, offset, code):
+            return None
+        if code is not None and code.co_name != _BODIES[file]:
             first = offset + code.co_firstlineno - 1
             word = _DEFINED_BY.get(code.co_name, f"def {code.co_name}")
             if not any(word in line for line in raw.splitlines()[first : first + MAX_DECORATORS]):
                 return None
-        return Cell(f"Cell In[{self._count}]", offset, raw)
+        return Cell(f"Cell In[{run.count}]", offset, raw)
 
-
-def notebook_path(ip: Any) -> str | None:
-    """The notebook's path, where the server or the editor tells it."""
-    path = os.environ.get("JPY_SESSION_NAME") or ip.user_ns.get("__vsc_ipynb_file__")
-    return str(path) if path else None
+    def _is_profiled(self, raw: str, offset: int, code: CodeType | None) -> bool:
+        """Whether ``code``, which is called "<string>" as much is, is the body of %%prun."""
+        if code is None or "%%prun" not in raw:
+            return False
+        body = "".join(raw.splitlines(keepends=True)[offset:])
+        try:
+            profiled = compile(self._ip.transform_cell(body), "<string>", "exec", dont_inherit=True)
+        except SyntaxError:
+            return False
+        return profiled == code

@@ -14,6 +14,7 @@ from failextract_nb.failure import counted, where
 from failextract_nb.ipython import cells
 from failextract_nb.ipython.cells import misuse, parse_words
 from failextract_nb.ipython.settings import FailExtract
+from failextract_nb.ipython.sources import Sources
 from failextract_nb.report import OutputConfig
 
 # Subcommand -> what help says of it.  Each is a method of Magics.
@@ -25,7 +26,8 @@ SUBCOMMANDS = {
     "formats": "the formats that a report can have",
     "clear": "forget all failures",
     "limits": "limits [--failures N] [--passed N] [--memory MB] [--none]: what is kept",
-    "on": "record failing cells",
+    "sources": "what is watched, what is not, and why",
+    "on": "record the failures of the session",
     "off": "stop recording them",
     "config": "the settings, which %config FailExtract.NAME = VALUE changes",
     "help": "this text",
@@ -37,9 +39,10 @@ LIMIT_OPTIONS = ("--failures", "--memory", "--none", "--passed")
 class Magics:
     """The magics of one session."""
 
-    def __init__(self, ip: Any, settings: FailExtract) -> None:
+    def __init__(self, ip: Any, settings: FailExtract, sources: Sources) -> None:
         self._ip = ip
         self._settings = settings
+        self._all_sources = sources
 
     def line(self, line: str = "") -> None:
         """Look at the failures of this session; ``%failextract help`` says how."""
@@ -161,13 +164,19 @@ class Magics:
         except (TraitError, ValueError):
             raise misuse(f"{name} must be a number above 0; got {value!r}") from None
 
+    def _sources(self, _arguments: list[str]) -> None:
+        for name, what, why_off in self._all_sources.told():
+            _say(f"{'·' if why_off else '✓'} {name:<12} {what}")
+            if why_off:
+                _say(f"  {'':<12} ({why_off})")
+
     def _on(self, _arguments: list[str]) -> None:
         self._settings.enabled = True
-        _say("Failing cells are recorded.")
+        _say("Failures are recorded.")
 
     def _off(self, _arguments: list[str]) -> None:
         self._settings.enabled = False
-        _say("Failing cells are no longer recorded; %failextract on starts again.")
+        _say("Failures are no longer recorded; %failextract on starts again.")
 
     def _config(self, _arguments: list[str]) -> None:
         self._settings.adopt_limits()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from traitlets import Bool, Float, Int
+from traitlets import Bool, Float, Int, TraitType
 from traitlets.config import Configurable
 
 from failextract_nb import capture
@@ -12,13 +12,40 @@ from failextract_nb.extractor import FailureExtractor
 from failextract_nb.raised import MAX_FRAMES
 
 _LIMITS = ("max_failures", "max_passed", "max_memory_mb")
+SOURCES = (
+    "cell", "expectation", "shell", "run", "display", "callback", "thread", "future", "task",
+    "unraisable",
+)  # fmt: skip
 _OPTIONS = ("include_locals", "max_depth", "record_interrupts")
+
+
+class SourceNames(TraitType[frozenset[str], Any]):
+    """The names of the sources that are watched."""
+
+    default_value = frozenset(SOURCES)
+    info_text = f"a set of names, or a dict of names and booleans; there are: {', '.join(SOURCES)}"
+
+    def validate(self, obj: Any, value: Any) -> frozenset[str]:
+        if isinstance(value, dict):
+            chosen = {*obj.sources, *value}
+            chosen -= {name for name, wanted in value.items() if not wanted}
+        elif isinstance(value, (set, frozenset, list, tuple)):
+            chosen = set(value)
+        else:
+            self.error(obj, value)
+        if not set(SOURCES).issuperset(value):
+            self.error(obj, value)
+        return frozenset(chosen)
 
 
 class FailExtract(Configurable):
     """What the extension records and how much it keeps."""
 
-    enabled = Bool(True, help="Record failing cells.").tag(config=True)
+    enabled = Bool(True, help="Record the failures of the session.").tag(config=True)
+    sources = SourceNames(
+        help="What is watched, as a set of names; a dict such as {'shell': False} changes some. "
+        "%failextract sources says what they are."
+    ).tag(config=True)
     include_locals = Bool(True, help="Keep the text of the variables of your own frames.").tag(
         config=True
     )
@@ -48,6 +75,10 @@ class FailExtract(Configurable):
         self.adopt_limits()
         self.observe(self._apply_options, names=list(_OPTIONS))
         self.observe(lambda change: self.set_limit(change.name, change.new), names=list(_LIMITS))
+
+    def watches(self, source: str) -> bool:
+        """Whether failures of this origin are recorded."""
+        return bool(self.enabled) and source in self.sources
 
     def adopt_limits(self) -> None:
         """Take over the limits that are in force: code may have set them since."""

@@ -1,0 +1,144 @@
+"""The runs of cells: which one has started what runs here.
+
+A cell's run is a context variable: tasks carry it along, also when they fail three cells later.
+Threads and the work that is handed to a pool get it from whoever started them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from contextvars import ContextVar
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import IPython
+
+from failextract_nb.positions import Cell
+
+RAISES = "raises-exception"  # the tag of a cell that is meant to fail
+RUN = "_failextract_nb_run"  # the attribute of a thread or future: the run that started it
+# Whether a cell has its number already when pre_run_cell is called (seen in IPython's source).
+_COUNTED_EARLY = IPython.version_info >= (9, 8)
+
+
+class CellRun:
+    """One execution of a cell; ``outer`` is the run whose magic (``%%capture``) runs this one."""
+
+    __slots__ = ("_details", "count", "finished", "info", "ip", "outer", "recorded", "started")
+
+    def __init__(self, ip: Any, info: Any, count: int | None, outer: CellRun | None = None) -> None:
+        self.ip = ip
+        self.info = info
+        self.count = count
+        self.outer = outer
+        self.started = perf_counter()
+        self.finished = False
+        self.recorded = False  # something of this run has failed
+        self._details: dict[str, Any] | None = None
+
+    @property
+    def raw(self) -> str:
+        return self.info.raw_cell or ""
+
+    @property
+    def root(self) -> CellRun:
+        """The cell that the user sees."""
+        run = self
+        while run.outer is not None:
+            run = run.outer
+        return run
+
+    @property
+    def tags(self) -> list[str]:
+        """The cell's own tags, where the front end sends them (JupyterLab does)."""
+        tags = (getattr(self.info, "cell_meta", None) or _request(self.ip, self)).get("tags")
+        return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+    def details(self) -> dict[str, Any]:
+        """The keys that tell a record's cell."""
+        if self._details is None:
+            found = {
+                "cell_id": getattr(self.info, "cell_id", None) or _id_of_source(self.raw),
+                "cell_source": self.raw,
+                "execution_count": self.count,
+                "notebook": notebook_path(self.ip),
+                "tags": self.tags,
+            }
+            self._details = {key: value for key, value in found.items() if value}
+        return self._details
+
+
+# The files of code that is run on behalf of a cell (%run another.ipynb), while it is recorded.
+elsewhere: dict[str, Cell] = {}
+current: ContextVar[CellRun | None] = ContextVar("failextract_nb_run", default=None)
+
+
+def start(ip: Any, info: Any) -> CellRun:
+    """A cell begins to run here: it is the current one, or runs within the current one."""
+    outer = current.get()
+    if outer is not None and outer.finished:  # a task of an earlier cell runs one
+        outer = None
+    count = ip.execution_count - (1 if _COUNTED_EARLY and info.store_history else 0)
+    run = CellRun(ip, info, count, outer)
+    current.set(run)
+    return run
+
+
+def current_run() -> CellRun | None:
+    """The cell that started what runs here; None between the cells."""
+    run = current.get()
+    if run is None:
+        thread = threading.current_thread()
+        if thread is not threading.main_thread():
+            run = _of_pool_work() or getattr(thread, RUN, None)
+    return run.root if run is not None else None
+
+
+def details() -> dict[str, Any]:
+    """The keys that tell the cell of what runs here; none between the cells."""
+    run = current_run()
+    return {} if run is None else run.details()
+
+
+def _of_pool_work() -> CellRun | None:
+    """In a thread of a pool: the run that has submitted the work, not the one that made the thread.
+
+    The future knows it, and the work's own frame knows the future.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run" and code.co_filename.endswith(_POOL):
+            future = getattr(frame.f_locals.get("self"), "future", None)
+            found = getattr(future, RUN, None)
+            return found if isinstance(found, CellRun) else None
+        frame = frame.f_back
+    return None
+
+
+_POOL = os.path.join("concurrent", "futures", "thread.py")
+
+
+def notebook_path(ip: Any) -> str | None:
+    """The notebook's path, where the server or the editor tells it."""
+    path = os.environ.get("JPY_SESSION_NAME") or ip.user_ns.get("__vsc_ipynb_file__")
+    return str(path) if path else None
+
+
+def _id_of_source(source: str) -> str:
+    """What stands for a cell's id where the front end has sent none: the same for equal cells."""
+    digest = hashlib.sha1(source.strip().encode("utf-8", "replace"), usedforsecurity=False)
+    return f"source:{digest.hexdigest()[:12]}"
+
+
+def _request(ip: Any, run: CellRun) -> dict[str, Any]:
+    """The metadata of the request that this cell came with, from IPython that passes none on."""
+    kernel = getattr(ip, "kernel", None)
+    if kernel is None or run.finished:
+        return {}
+    metadata = kernel.get_parent().get("metadata")
+    return metadata if isinstance(metadata, dict) else {}

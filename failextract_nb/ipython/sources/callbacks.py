@@ -1,0 +1,103 @@
+"""Callbacks of widgets: which cell has registered them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
+from typing import Any, ClassVar
+
+from failextract_nb.ipython.runs import CellRun, current_run
+from failextract_nb.ipython.sources._source import Source
+
+CALLBACK = "a callback of a widget (on_click, observe, interact), of an Output or of an event"
+# Where a callback is called, and the variable that holds it there.
+_CALLERS = {
+    (os.path.join("ipywidgets", "widgets", "widget.py"), "__call__"): "callback",
+    ("traitlets.py", "notify_change"): "c",
+    ("traitlets.py", "_notify_observers"): "c",
+}
+# Of a widget, or of the list of callbacks that it keeps.
+_registered: weakref.WeakKeyDictionary[Any, list[tuple[Any, CellRun]]] = weakref.WeakKeyDictionary()
+
+
+class Callbacks(Source):
+    """Notes who registers a callback; that it has failed, ``showtraceback`` is told.
+
+    ipywidgets is loaded by the user, if at all: its first widget opens a comm, and callbacks can be
+    registered only after that.
+    """
+
+    names: ClassVar = {"callback": CALLBACK}
+
+    def listen(self) -> None:
+        if "ipywidgets.widgets.widget" in sys.modules:
+            self._note_registrations()
+            return
+        comm = sys.modules.get("comm")
+        if comm is not None:  # else this session has no front end that could click
+            self.replace(comm, "create_comm", self._create_comm)
+
+    def _create_comm(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def create_comm(*args: Any, **kwargs: Any) -> Any:
+            if self.active and not self._notes and "ipywidgets.widgets.widget" in sys.modules:
+                self._note_registrations()
+            return original(*args, **kwargs)
+
+        return create_comm
+
+    _notes = False
+
+    def _note_registrations(self) -> None:
+        self._notes = True
+        widget = sys.modules["ipywidgets.widgets.widget"]
+        self.replace(widget.CallbackDispatcher, "register_callback", self._register)
+        self.replace(widget.Widget, "observe", self._register)
+
+    def take_out(self) -> None:
+        super().take_out()
+        self._notes = False
+        _registered.clear()
+
+    def _register(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def register(owner: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
+            run = current_run() if self.active else None
+            if run is not None:
+                _registered.setdefault(owner, []).append((callback, run))
+            return original(owner, callback, *args, **kwargs)
+
+        return register
+
+
+def registered(error: BaseException, frame: FrameType | None) -> tuple[str, CellRun | None]:
+    """The name of the callback that raised ``error``, and the cell that registered it, if known."""
+    names = []
+    for one in (*_frames_of(error.__traceback__), *_frames_above(frame)):
+        code = one.f_code
+        for (file, function), variable in _CALLERS.items():
+            if code.co_name == function and code.co_filename.endswith(file):
+                held = one.f_locals
+                callback, owner = held.get(variable), held.get("self")
+                name = str(getattr(callback, "__qualname__", "a callback")).replace("<locals>.", "")
+                names.append(name)
+                for known, run in _registered.get(owner, ()):
+                    if known == callback:
+                        return name, run
+    return (names or ["a callback"])[0], None
+
+
+def _frames_of(traceback: TracebackType | None) -> Iterator[FrameType]:
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _frames_above(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,0 +1,109 @@
+"""Commands (``!make``, ``files = !ls``) that end with an exit code other than zero."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from subprocess import STDOUT, CalledProcessError
+from types import CodeType, FrameType, TracebackType
+from typing import Any, ClassVar
+
+from IPython.core import interactiveshell
+
+from failextract_nb import positions
+from failextract_nb._strings import bounded
+from failextract_nb.ipython.runs import current_run
+from failextract_nb.ipython.sources._source import Source
+
+MAX_NAME = 60  # characters of the command in a failure's name
+_INTERRUPTED = (-2, 130)  # what IPython says of a command that the user stopped
+
+
+class Shell(Source):
+    """Wraps ``ip.system``, and the function by which ``ip.getoutput`` runs a command.
+
+    IPython drops the exit code of the second, so there the command is run by IPython's own
+    ``process_handler``, which knows it.
+    """
+
+    names: ClassVar = {
+        "shell": "a !command (also x = !command, %sx, %pip) that exits with another code than 0"
+    }
+
+    def why_not(self) -> str:
+        return "" if os.name == "posix" else "IPython runs commands another way on this system"
+
+    def listen(self) -> None:
+        self.replace(self.ip, "system", self._system)
+        self.replace(interactiveshell, "getoutput", self._getoutput)
+
+    def _system(self, original: Callable[[str], None]) -> Callable[[str], None]:
+        def system(cmd: str) -> None:
+            __tracebackhide__ = True
+            _deeper(self.ip)
+            original(cmd)
+            if self.active:
+                self._ended(cmd, self.ip.user_ns.get("_exit_code"), sys._getframe(1))
+
+        return system
+
+    def _getoutput(self, original: Callable[[str], str]) -> Callable[[str], str]:
+        def getoutput(cmd: str) -> str:
+            if not self.active or current_run() is None:
+                return original(cmd)
+            from IPython.utils._process_common import process_handler
+            from IPython.utils.encoding import DEFAULT_ENCODING
+
+            told = process_handler(
+                cmd, lambda process: (process.communicate()[0], process.returncode), STDOUT
+            )
+            if told is None:  # interrupted
+                return ""
+            out, code = told
+            self._ended(cmd, code, sys._getframe(1))
+            return str(out.decode(DEFAULT_ENCODING, "replace"))
+
+        return getoutput
+
+    def _ended(self, command: str, code: object, frame: FrameType | None) -> None:
+        if type(code) is not int or code == 0 or code in _INTERRUPTED:
+            return
+        error = CalledProcessError(code, command).with_traceback(_stack(frame))
+        shown = bounded(command.strip())
+        first = shown.split("\n", 1)[0]
+        short = first if len(first) <= MAX_NAME else f"{first[:MAX_NAME]}…"
+        self.failed(error, origin="shell", name=f"!{short}", command=shown, exit_code=code)
+
+
+def _deeper(ip: Any) -> None:
+    """Let the next ``var_expand`` find the variables of our caller, past the frames of ours."""
+    expand, thread = ip.var_expand, threading.get_ident()
+
+    def var_expand(cmd: str, depth: int = 0, *args: Any, **kwargs: Any) -> Any:
+        vars(ip).pop("var_expand", None)
+        if threading.get_ident() != thread:
+            return expand(cmd, depth + 1, *args, **kwargs)
+        return expand(cmd, depth + 2, *args, **kwargs)
+
+    ip.var_expand = var_expand
+
+
+def _stack(frame: FrameType | None) -> TracebackType | None:
+    """Where the command stands, as the traceback of an exception that had been raised there."""
+    while frame is not None and _is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    traceback = None
+    while frame is not None and not _runs_cells(frame.f_code):
+        traceback = TracebackType(traceback, frame, frame.f_lasti, frame.f_lineno)
+        frame = frame.f_back
+    return traceback
+
+
+def _runs_cells(code: CodeType) -> bool:
+    return code.co_name == "run_code" and code.co_filename == interactiveshell.__file__
+
+
+def _is_machinery(file: str) -> bool:
+    return positions.cell_of(file, None) is None and positions.is_library(file)

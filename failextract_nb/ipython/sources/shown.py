@@ -1,0 +1,141 @@
+"""Exceptions that IPython shows without letting the cell fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, ClassVar, NamedTuple
+
+from failextract_nb import positions
+from failextract_nb._strings import type_name
+from failextract_nb.ipython import runs
+from failextract_nb.ipython.cells import is_misuse
+from failextract_nb.ipython.runs import current_run
+from failextract_nb.ipython.sources._source import Source
+from failextract_nb.ipython.sources.callbacks import CALLBACK, registered
+
+MAX_FRAMES = 60  # looked at, to find out who shows it
+
+
+class _Shower(NamedTuple):
+    """Code of IPython or ipywidgets that catches an exception and shows it."""
+
+    source: str  # the origin of the failure, "" where it is none or is told by another way
+    file: str
+    functions: frozenset[str] = frozenset()  # empty: any
+
+
+def _at(source: str, file: str, *functions: str) -> _Shower:
+    return _Shower(source, file.replace("/", os.sep), frozenset(functions))
+
+
+_SHOWERS = (
+    _at("display", "IPython/core/formatters.py"),
+    _at("callback", "IPython/core/events.py"),
+    _at("callback", "ipywidgets/widgets/widget_output.py", "__exit__"),
+    _at("callback", "ipywidgets/"),
+    _at("run", "IPython/core/interactiveshell.py", *("safe_execfile", "safe_execfile_ipy")),
+    _at("run", "IPython/core/interactiveshell.py", "safe_run_module"),
+    _at("", "IPython/core/magics/execution.py", "tb"),  # shows an old one again
+    _at("cell", "IPython/core/magics/"),  # %%time of IPython before 9.4
+)
+_RUNS_A_CELL = ("run_code", "run_cell_async", "run_ast_nodes", "showtraceback", "CustomTB")
+
+
+class Shown(Source):
+    """``showtraceback`` of this session: whoever shows an exception has caught it.
+
+    Of a cell that fails the hook after the cell tells; this is for scripts (``%run``), for objects
+    that cannot be displayed, and for callbacks of widgets.
+    """
+
+    names: ClassVar = {
+        "run": "a script or notebook under %run that raises",
+        "display": "an object whose _repr_html_, __repr__, … raises when it is shown",
+        "callback": CALLBACK,
+    }
+
+    def listen(self) -> None:
+        self.replace(self.ip, "showtraceback", self._show)
+        self.replace(self.ip, "showsyntaxerror", self._show)
+
+    def _show(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def show(*args: Any, **kwargs: Any) -> Any:
+            if self.active:
+                told = args[0] if args else kwargs.get("exc_tuple")
+                error = told[1] if isinstance(told, tuple) and len(told) == 3 else None
+                error = error if isinstance(error, BaseException) else sys.exc_info()[1]
+                if error is not None and not is_misuse(error):
+                    self._shown(error, sys._getframe(1))
+            return original(*args, **kwargs)
+
+        return show
+
+    def _shown(self, error: BaseException, frame: FrameType | None) -> None:
+        source, shower = _who_shows(frame)
+        if source and self.settings.watches(source):
+            run = current_run()
+            name = f"In[{run.count}]" if run is not None else "a magic"
+            held = shower.f_locals
+            if source == "callback":
+                name, registered_by = registered(error, frame)
+                run = registered_by or run
+            elif source == "display":
+                args = held.get("args")
+                name = f"display of {type_name(type(args[0]))}" if args else "display"
+            elif source == "run":
+                file = str(held.get("fname") or held.get("mod_name"))
+                name = os.path.basename(file)
+                if shower.f_code.co_name == "safe_execfile_ipy":
+                    runs.elsewhere.update(dict.fromkeys(_files_of(error), positions.Cell(file)))
+            self.failed(error, origin=source, name=name, run=run)
+            runs.elsewhere.clear()
+
+
+def _who_shows(frame: FrameType | None) -> tuple[str, Any]:
+    """The origin of what is shown, and the frame that tells more; "" if it is none of ours."""
+    first = True
+    for _ in range(MAX_FRAMES):
+        if frame is None:
+            break
+        code = frame.f_code
+        for source, file, functions in _SHOWERS:
+            if file in code.co_filename and (not functions or code.co_name in functions):
+                return source, frame
+        if _is_cells_own(frame):
+            return "", frame
+        # The user's own code has caught it, and shows it on purpose; rich stands in between.
+        if first and not _is_passed_on(code.co_filename):
+            return "", frame
+        first = first and code.co_name not in _RUNS_A_CELL
+        frame = frame.f_back
+    return "", frame
+
+
+def _is_passed_on(file: str) -> bool:
+    return positions.cell_of(file, None) is None and positions.is_library(file)
+
+
+def _is_cells_own(frame: FrameType) -> bool:
+    """IPython runs a cell here, and the hook after the cell will be told; not of a silent one."""
+    if frame.f_code.co_name not in ("run_code", "run_cell_async"):
+        return False
+    result = frame.f_locals.get("result")
+    info = getattr(result, "info", None)
+    return info is not None and not info.silent
+
+
+def _files_of(error: BaseException) -> list[str]:
+    """The name under which IPython has compiled the cell of a notebook that %run has run."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return [error.filename]
+    files: list[str] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_name == "<module>" and not os.path.exists(code.co_filename):
+            files = [code.co_filename]  # the innermost: one further out is the cell that has %run
+        traceback = traceback.tb_next
+    return files
