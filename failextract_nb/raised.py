@@ -95,7 +95,7 @@ class Walk:
             self._bytes += getsizeof(out["locals"])
         for key in ("notes", "repetition"):
             if key in out:
-                self._bytes += size_of(out[key])  # type: ignore[literal-required]
+                self._bytes += size_of(out[key])
 
     def _frames(
         self, entries: list[Entry], left_out: list[positions.Position], out: Raised

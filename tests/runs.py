@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,8 +33,17 @@ class Run:
         ]
 
 
-def execute(notebook: nbformat.NotebookNode | Path, folder: Path, extension: bool) -> Run:
-    """Run every cell, failing or not; ``failed`` is what the kernel's replies say."""
+def execute(
+    notebook: nbformat.NotebookNode | Path,
+    folder: Path,
+    extension: bool,
+    arguments: tuple[str, ...] = (),
+) -> Run:
+    """Run every cell, failing or not; ``failed`` is what the kernel's replies say.
+
+    A cell with tags is sent as JupyterLab sends it; a raw cell is a click on the button whose id
+    the cell before has shown.
+    """
     if isinstance(notebook, Path):
         notebook = nbformat.read(notebook, as_version=4)
     run = Run(notebook)
@@ -48,12 +58,16 @@ def execute(notebook: nbformat.NotebookNode | Path, folder: Path, extension: boo
         allow_errors=True,
         on_cell_executed=note,
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=EXTENSION if extension else [],
+        extra_arguments=[*(EXTENSION if extension else ()), *arguments],
         timeout=120,
     )
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
+            if cell.cell_type == "raw":
+                _click(client, output(notebook.cells[index - 1]).strip("'"))
+            else:
+                with _tagged(client, cell):
+                    client.execute_cell(cell, index)
         if extension:
             tell = nbformat.v4.new_code_cell(_TELL)
             notebook.cells.append(tell)
@@ -62,6 +76,30 @@ def execute(notebook: nbformat.NotebookNode | Path, folder: Path, extension: boo
             text = "".join(out["text"] for out in tell.outputs if out["output_type"] == "stream")
             run.captured = json.loads(text)
     return run
+
+
+def _click(client: nbclient.NotebookClient, comm_id: str) -> None:
+    content = {"comm_id": comm_id, "data": {"method": "custom", "content": {"event": "click"}}}
+    client.kc.shell_channel.send(client.kc.session.msg("comm_msg", content))
+
+
+@contextmanager
+def _tagged(client: nbclient.NotebookClient, cell: nbformat.NotebookNode):
+    """What JupyterLab puts into the metadata of a request, and nbclient does not."""
+    session = client.kc.session
+    make = session.msg
+
+    def msg(kind, *args, **more):
+        if kind == "execute_request":
+            more["metadata"] = {"cellId": cell.id, **cell.metadata}
+        return make(kind, *args, **more)
+
+    if cell.metadata.get("tags"):
+        session.msg = msg
+    try:
+        yield
+    finally:
+        session.msg = make
 
 
 def notebook(*sources: str) -> nbformat.NotebookNode:

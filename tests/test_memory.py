@@ -390,10 +390,10 @@ print(most / (4 * 1024 * 1024))
 
 def test_passing_cells_leave_nothing(ip):
     """A thousand passing cells leave not one byte that we have allocated."""
-    ip.run_cell("1")
     hooks = [tracemalloc.Filter(True, PACKAGE)]
     tracemalloc.start()
     try:
+        ip.run_cell("1")
         gc.collect()
         before = tracemalloc.take_snapshot().filter_traces(hooks)
         for number in range(1_000):

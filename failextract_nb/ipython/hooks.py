@@ -68,12 +68,12 @@ class Hooks:
                 self._failed(result, error, run, options_of(run.raw))
             elif error is None and run.outer is None and run.raw:
                 self._passed(run)
+            if run.outer is None:
+                self.settle(run)
         except Exception as problem:  # noqa: BLE001  # IPython must go on, whatever happens here
             note_problem("a failing cell was not recorded", problem)
         run.finished = True
         runs.current.set(run.outer)
-        if run.outer is None:
-            self.settle(run)
 
     def _failed(self, result: Any, error: BaseException, run: CellRun, wish: CellOptions) -> None:
         if isinstance(error, KeyboardInterrupt):

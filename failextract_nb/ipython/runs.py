@@ -6,7 +6,6 @@ Threads and the work that is handed to a pool get it from whoever started them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
@@ -131,6 +130,8 @@ def notebook_path(ip: Any) -> str | None:
 
 def _id_of_source(source: str) -> str:
     """What stands for a cell's id where the front end has sent none: the same for equal cells."""
+    import hashlib
+
     digest = hashlib.sha1(source.strip().encode("utf-8", "replace"), usedforsecurity=False)
     return f"source:{digest.hexdigest()[:12]}"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from failextract_nb.ipython.runs import CellRun, current_run
+from failextract_nb.ipython.sources._later import forget, when_imported
 from failextract_nb.remember import is_stored, note_problem, remember
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Source:
     """
 
     names: ClassVar[dict[str, str]]  # of the origins it tells -> what they are
+    module: ClassVar[str] = "sys"  # where it listens; it waits until the user imports that
 
     def __init__(self, ip: Any, settings: FailExtract) -> None:
         self.ip = ip
@@ -38,11 +40,12 @@ class Source:
         """Listen."""
         if not self.active and not self.why_not():
             self.active = True
-            self.listen()
+            when_imported(self.module, self.listen)
 
     def take_out(self) -> None:
         """Put everything back."""
         self.active = False
+        forget(self.module, self.listen)
         while self._replaced:
             owner, name, before, ours = self._replaced.pop()
             if vars(owner).get(name) is ours:

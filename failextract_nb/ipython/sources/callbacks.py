@@ -25,42 +25,18 @@ _registered: weakref.WeakKeyDictionary[Any, list[tuple[Any, CellRun]]] = weakref
 
 
 class Callbacks(Source):
-    """Notes who registers a callback; that it has failed, ``showtraceback`` is told.
-
-    ipywidgets is loaded by the user, if at all: its first widget opens a comm, and callbacks can be
-    registered only after that.
-    """
+    """Notes who registers a callback; that it has failed, ``showtraceback`` is told."""
 
     names: ClassVar = {"callback": CALLBACK}
+    module = "ipywidgets.widgets.widget"
 
     def listen(self) -> None:
-        if "ipywidgets.widgets.widget" in sys.modules:
-            self._note_registrations()
-            return
-        comm = sys.modules.get("comm")
-        if comm is not None:  # else this session has no front end that could click
-            self.replace(comm, "create_comm", self._create_comm)
-
-    def _create_comm(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def create_comm(*args: Any, **kwargs: Any) -> Any:
-            if self.active and not self._notes and "ipywidgets.widgets.widget" in sys.modules:
-                self._note_registrations()
-            return original(*args, **kwargs)
-
-        return create_comm
-
-    _notes = False
-
-    def _note_registrations(self) -> None:
-        self._notes = True
-        widget = sys.modules["ipywidgets.widgets.widget"]
+        widget = sys.modules[self.module]
         self.replace(widget.CallbackDispatcher, "register_callback", self._register)
         self.replace(widget.Widget, "observe", self._register)
 
     def take_out(self) -> None:
         super().take_out()
-        self._notes = False
         _registered.clear()
 
     def _register(self, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar
@@ -30,10 +30,16 @@ class Futures(Source):
         "future": "an exception in a future (ThreadPoolExecutor, …) that nobody reads"
     }
 
+    module = "concurrent.futures._base"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._unread: dict[int, tuple[weakref.ref[Any], float]] = {}  # since when
+
     def listen(self) -> None:
-        self._unread: dict[int, tuple[weakref.ref[Any], float]] = {}
-        self.replace(Future, "__init__", self._init)
-        self.replace(Future, "set_exception", self._set_exception)
+        future = sys.modules[self.module].Future
+        self.replace(future, "__init__", self._init)
+        self.replace(future, "set_exception", self._set_exception)
 
     def _init(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)

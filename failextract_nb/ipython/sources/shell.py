@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from subprocess import STDOUT, CalledProcessError
 from types import CodeType, FrameType, TracebackType
 from typing import Any, ClassVar
 
@@ -53,6 +52,8 @@ class Shell(Source):
         def getoutput(cmd: str) -> str:
             if not self.active or current_run() is None:
                 return original(cmd)
+            from subprocess import STDOUT
+
             from IPython.utils._process_common import process_handler
             from IPython.utils.encoding import DEFAULT_ENCODING
 
@@ -70,6 +71,8 @@ class Shell(Source):
     def _ended(self, command: str, code: object, frame: FrameType | None) -> None:
         if type(code) is not int or code == 0 or code in _INTERRUPTED:
             return
+        from subprocess import CalledProcessError
+
         error = CalledProcessError(code, command).with_traceback(_stack(frame))
         shown = bounded(command.strip())
         first = shown.split("\n", 1)[0]

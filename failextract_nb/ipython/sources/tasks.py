@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import gc
+import sys
 import weakref
 from collections.abc import Callable
 from contextvars import Context
@@ -30,11 +30,17 @@ class Tasks(Source):
         "task": "an asyncio task that fails and that nobody awaits; an error in a loop's callback"
     }
 
-    def listen(self) -> None:
+    module = "asyncio.base_events"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self._made: dict[int, tuple[weakref.ref[Any], CellRun]] = {}  # by cells, alive
         self._seen: set[int] = set()  # of these: found failed and unasked at the end of a cell
-        self.replace(asyncio.BaseEventLoop, "create_task", self._create_task)
-        self.replace(asyncio.BaseEventLoop, "call_exception_handler", self._handler)
+
+    def listen(self) -> None:
+        loop = sys.modules[self.module].BaseEventLoop
+        self.replace(loop, "create_task", self._create_task)
+        self.replace(loop, "call_exception_handler", self._handler)
 
     def _create_task(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -70,7 +76,7 @@ class Tasks(Source):
         run = _run_of(owner)
         if run is None and not _has_users_frame(error.__traceback__):
             return  # of the kernel itself
-        is_task = isinstance(owner, asyncio.Future)
+        is_task = context.get("handle") is None
         self.failed(error, name=_name_of(owner), run=run, origin="task" if is_task else "callback")
 
     def settle(self, run: CellRun | None) -> None:
@@ -106,7 +112,7 @@ def _run_of(owner: Any) -> CellRun | None:
 
 
 def _name_of(owner: Any) -> str:
-    if isinstance(owner, asyncio.Task):
+    if hasattr(owner, "get_coro"):
         coroutine = owner.get_coro()
         name = getattr(coroutine, "__qualname__", "a coroutine").replace("<locals>.", "")
         return f"{owner.get_name()} {name}"
