@@ -70,10 +70,12 @@ def store_passed(record: Mapping[str, Any]) -> None:
         note_problem(f"the pass of {record['test_name']} was not recorded", problem)
 
 
-def is_stored(error: BaseException) -> bool:
-    """Whether the record of ``error`` stands in this process' store already."""
+def doors_of(error: BaseException) -> list[str]:
+    """The origins that the record of ``error`` has in this process' store; none if it has none."""
     known = capture.mark_of(error)
-    return known is not None and known.get(_HOME) == _home()
+    if known is None or known.get(_HOME) != _home():
+        return []
+    return [context["origin"] for context in known.get("contexts", [])]
 
 
 def note_problem(what: str, problem: BaseException) -> None:

@@ -246,7 +246,23 @@ def test_deep_recursion_is_bounded():
     assert len(record["extracted_code"]) == len(record["locals"]) == raised.MAX_FRAMES
     assert record["frames_omitted"] == 3_003 - raised.MAX_FRAMES
     assert functions(record)[-1] == "divide"
-    assert "more frames …" in record["exception_traceback"]
+    repetition = record["repetition"]
+    assert repetition["function"].endswith("down")
+    assert repetition["count"] == record["frames_omitted"]
+    said = f"… {record['frames_omitted']} more frames, {repetition['count']} of them of "
+    assert said in record["exception_traceback"]
+
+
+def test_frames_left_out_that_repeat_nothing_are_no_recursion():
+    """Frames that differ are counted together, and no place among them is named."""
+    namespace = {}
+    for number in range(9):
+        inner = f"f{number - 1}()" if number else "1 / 0"
+        exec(f"def f{number}():\n    {inner}", namespace)
+    record = record_of(namespace["f8"], max_depth=4)
+    assert record["frames_omitted"] == 6
+    assert "repetition" not in record
+    assert "  … 6 more frames …\n" in record["exception_traceback"]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])

@@ -25,14 +25,20 @@ def check(path: Path, folder: Path) -> int:
     """Execute twice, plain and with the extension, and compare; return how many cells failed."""
     plain = execute(path, folder, extension=False)
     watched = execute(path, folder, extension=True)
+    # The rest is what no reply tells of: commands whose exit code is lost.
+    beside = [one for one in watched.captured if one["origin"] != "cell"]
+    watched.captured = [one for one in watched.captured if one["origin"] == "cell"]
     assert watched.summary() == watched.failed
+    for one in beside:
+        assert one["origin"] == "shell"
+        assert f"!{one['command']}" in one["cell_source"]
+        assert one["exit_code"] != 0
     assert [(count, kind) for count, kind, _ in watched.failed] == [
         (count, kind) for count, kind, _ in plain.failed
     ]
     # Addresses differ from run to run; everything else in a message must not.
     for (_, _, with_it), (_, _, without) in zip(watched.failed, plain.failed, strict=True):
         assert with_it == without or " at 0x" in without
-    assert all(one["origin"] == "cell" for one in watched.captured)
     by_count = {
         cell.execution_count: cell.source
         for cell in watched.notebook.cells

@@ -9,6 +9,7 @@ import json
 import traceback
 import warnings
 import weakref
+from pathlib import Path
 
 import pytest
 from conftest import fail
@@ -179,10 +180,46 @@ def test_what_can_be_called_like_a_function(extractor):
     fail(lambda: asyncio.run(extract_on_failure(AsyncCaller())()))
     fail(extract_on_failure(max))
     names = [record["test_name"] for record in extractor.failures]
-    assert names == ["partial", "Caller", "AsyncCaller", "max"]
+    assert names == ["boom", "Caller", "AsyncCaller", "max"]
     for record in extractor.failures[:2]:
         assert record["test_args"] == ["[redacted: password]"]
     assert extractor.get_statistics()["problems"] == []
+
+
+def test_a_class_has_its_own_tests_decorated(extractor):
+    """Test methods of each kind, not what it inherits, not its helpers, not what is no function."""
+
+    class Base:
+        def test_inherited(self):
+            raise ValueError("inherited")
+
+    @extract_on_failure("class.json")
+    class TestThings(Base):
+        test_data = {"not": "a function"}
+
+        def test_method(self):
+            self.helper()
+
+        @classmethod
+        def test_class(cls):
+            raise ValueError("class")
+
+        @staticmethod
+        def test_static():
+            raise ValueError("static")
+
+        def helper(self):
+            raise ValueError("helper")
+
+    things = TestThings()
+    for call in (things.test_method, things.test_class, things.test_static, things.test_inherited):
+        fail(call)
+    fail(things.helper)
+    assert [one["test_name"] for one in extractor.failures] == [
+        "test_method", "test_class", "test_static",
+    ]  # fmt: skip
+    assert TestThings.test_data == {"not": "a function"}
+    assert len(json.loads(Path("class.json").read_text())["failures"]) == 3
 
 
 @extract_on_failure
@@ -413,8 +450,8 @@ def test_a_function_without_source(extractor):
 
 
 def test_what_cannot_be_decorated():
-    """A class or a thing that cannot be called gives a TypeError that says what can be."""
-    with pytest.raises(TypeError, match="class Kind"):
+    """A class without tests, or what cannot be called: a TypeError that says what can be."""
+    with pytest.raises(TypeError, match="Kind defines none whose name starts with 'test'"):
         extract_on_failure(type("Kind", (), {}))
     with pytest.raises(TypeError, match="takes a function; got 5"):
         extract_on_failure()(5)

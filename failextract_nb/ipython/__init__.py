@@ -55,6 +55,7 @@ class Loaded:
     def take_out(self) -> None:
         ip = self.ip
         self.sources.take_out()
+        self.hooks.leave()
         FailureExtractor._store.before_looking = nothing
         remember.cell_details = dict
         self.settings.restore()

@@ -51,7 +51,7 @@ class Hooks:
         raw = run.raw
         if run.outer is not None:
             self._name_body(run)
-        elif raw[:1] in ("%", "\n", " ", "\t", "\r") or "\\\n" in raw or raw in self._bodies:
+        elif raw[:1] in ("%", "\n", " ", "\t", "\r") or "\\\n" in raw or self._was_body(raw):
             self._name_cell(run)
 
     def post_run_cell(self, result: Any) -> None:
@@ -74,6 +74,13 @@ class Hooks:
             note_problem("a failing cell was not recorded", problem)
         run.finished = True
         runs.current.set(run.outer)
+
+    def leave(self) -> None:
+        """The session is left while a cell runs, whose end we shall not hear of."""
+        for run in self._runs.values():
+            run.finished = True
+        self._runs.clear()
+        runs.current.set(None)
 
     def _failed(self, result: Any, error: BaseException, run: CellRun, wish: CellOptions) -> None:
         if isinstance(error, KeyboardInterrupt):
@@ -123,7 +130,7 @@ class Hooks:
         """Remember a cell whose code does not start at its line 1, or has other lines."""
         raw, transformed = run.raw, self._transformed(run)
         offset, lines = offset_of(raw), lines_of(raw, transformed)
-        name = self._bodies.pop(raw, None) or self._file_name(run, transformed)
+        name = self._bodies.pop(raw.strip(), None) or self._file_name(run, transformed)
         self._cells.pop(name, None)
         if (offset or lines) and name not in linecache.cache:
             source = raw if lines else None
@@ -139,7 +146,10 @@ class Hooks:
         name = self._file_name(run, self._transformed(run))
         offset += offset_of(raw)
         self._remember(name, Cell(f"Cell In[{cell.count}]", offset))
-        self._bodies[raw] = name
+        self._bodies[raw.strip()] = name
+
+    def _was_body(self, raw: str) -> bool:
+        return bool(self._bodies) and raw.strip() in self._bodies
 
     def _remember(self, name: str, cell: Cell) -> None:
         if len(self._cells) >= MAX_CELLS:

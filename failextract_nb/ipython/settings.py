@@ -19,7 +19,7 @@ SOURCES = (
 _OPTIONS = ("include_locals", "max_depth", "record_interrupts")
 
 
-class SourceNames(TraitType[frozenset[str], Any]):
+class SourceNames(TraitType):  # type: ignore[type-arg]  # old ones take no arguments
     """The names of the sources that are watched."""
 
     default_value = frozenset(SOURCES)

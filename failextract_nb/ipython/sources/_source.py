@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from failextract_nb.ipython.runs import CellRun, current_run
 from failextract_nb.ipython.sources._later import forget, when_imported
-from failextract_nb.remember import is_stored, note_problem, remember
+from failextract_nb.remember import doors_of, note_problem, remember
 
 if TYPE_CHECKING:
     from failextract_nb.ipython.settings import FailExtract
@@ -78,10 +78,10 @@ class Source:
     ) -> None:
         """Record ``error``, of the cell ``run`` (by default the one that is at work here).
 
-        What a door has recorded already is left alone.  Raises nothing.
+        If another door has recorded it, this is one more of its contexts.  Raises nothing.
         """
         try:
-            if not self.active or is_stored(error):
+            if not self.active or origin in doors_of(error):
                 return
             run = run or current_run()
             told = {} if run is None else run.details()

@@ -73,7 +73,7 @@ class Tasks(Source):
         if not isinstance(error, BaseException):
             return
         owner = next((context[key] for key in _OWNERS if context.get(key) is not None), None)
-        run = _run_of(owner)
+        run = _run_of(owner) or current_run()
         if run is None and not _has_users_frame(error.__traceback__):
             return  # of the kernel itself
         is_task = context.get("handle") is None
