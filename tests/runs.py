@@ -38,11 +38,13 @@ def execute(
     folder: Path,
     extension: bool,
     arguments: tuple[str, ...] = (),
+    tell: bool = False,
 ) -> Run:
     """Run every cell, failing or not; ``failed`` is what the kernel's replies say.
 
     A cell with tags is sent as JupyterLab sends it; a raw cell is a click on the button whose id
-    the cell before has shown.
+    the cell before has shown.  ``tell`` asks for the failures also where no extension was loaded
+    from outside.
     """
     if isinstance(notebook, Path):
         notebook = nbformat.read(notebook, as_version=4)
@@ -68,12 +70,12 @@ def execute(
             else:
                 with _tagged(client, cell):
                     client.execute_cell(cell, index)
-        if extension:
-            tell = nbformat.v4.new_code_cell(_TELL)
-            notebook.cells.append(tell)
-            client.execute_cell(tell, len(notebook.cells) - 1)
+        if extension or tell:
+            telling = nbformat.v4.new_code_cell(_TELL)
+            notebook.cells.append(telling)
+            client.execute_cell(telling, len(notebook.cells) - 1)
             notebook.cells.pop()
-            text = "".join(out["text"] for out in tell.outputs if out["output_type"] == "stream")
+            text = "".join(out["text"] for out in telling.outputs if out["output_type"] == "stream")
             run.captured = json.loads(text)
     return run
 
