@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-lowest lint format bench bench-quick soak lab clean
+.PHONY: help demo test test-lowest lint format bench bench-quick matrix soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -45,6 +45,9 @@ bench: $(BENCH)/.ready  ## measure everything, beside the peers (8 minutes)
 
 bench-quick: $(BENCH)/.ready  ## the same with fewer rounds and smaller sizes (a minute)
 	$(BENCH)/bin/python benchmarks/bench.py --quick
+
+matrix: $(VENV)/.ready  ## measure what others and we see of thirty situations, write the README's table
+	$(BIN)/python tests/compare.py
 
 soak: $(BENCH)/.ready  ## a million failures: memory must not grow (2 to 5 minutes)
 	$(BENCH)/bin/python benchmarks/soak.py

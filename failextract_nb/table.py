@@ -154,7 +154,10 @@ def caption(
     """``3 failures, 2 passed, 5 older ones dropped``, and how many rows are not shown."""
     known = statistics or {}
     count = len(failures)
-    parts = [counted(count)]
+    expected = known.get("expected_count", 0)
+    parts = [counted(count - expected)]
+    if expected:
+        parts.append(f"{expected} expected")
     if known.get("passed_count"):
         parts.append(f"{known['passed_count']} passed")
     if known.get("dropped_failures"):

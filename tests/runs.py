@@ -37,8 +37,8 @@ def execute(
     notebook: nbformat.NotebookNode | Path,
     folder: Path,
     extension: bool,
-    arguments: tuple[str, ...] = (),
     tell: bool = False,
+    env: dict[str, str] | None = None,
 ) -> Run:
     """Run every cell, failing or not; ``failed`` is what the kernel's replies say.
 
@@ -60,15 +60,15 @@ def execute(
         allow_errors=True,
         on_cell_executed=note,
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=[*(EXTENSION if extension else ()), *arguments],
+        extra_arguments=EXTENSION if extension else [],
         timeout=120,
     )
-    with client.setup_kernel():
+    with client.setup_kernel(**({"env": env} if env else {})):
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "raw":
-                _click(client, output(notebook.cells[index - 1]).strip("'"))
+                click(client, output(notebook.cells[index - 1]).strip("'"))
             else:
-                with _tagged(client, cell):
+                with tagged(client, cell):
                     client.execute_cell(cell, index)
         if extension or tell:
             telling = nbformat.v4.new_code_cell(_TELL)
@@ -80,13 +80,14 @@ def execute(
     return run
 
 
-def _click(client: nbclient.NotebookClient, comm_id: str) -> None:
+def click(client: nbclient.NotebookClient, comm_id: str) -> None:
+    """Let the front end click on a button."""
     content = {"comm_id": comm_id, "data": {"method": "custom", "content": {"event": "click"}}}
     client.kc.shell_channel.send(client.kc.session.msg("comm_msg", content))
 
 
 @contextmanager
-def _tagged(client: nbclient.NotebookClient, cell: nbformat.NotebookNode):
+def tagged(client: nbclient.NotebookClient, cell: nbformat.NotebookNode):
     """What JupyterLab puts into the metadata of a request, and nbclient does not."""
     session = client.kc.session
     make = session.msg

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
+from compare import BEGIN, END, HEAD, ROOT, TOLD, caption, notebook_of, row
 from IPython.core.interactiveshell import InteractiveShell
-from matrix import CASES, CLICK, KERNEL, LATER, SHELL, TERMINAL, Case, Cell
+from matrix import CASES, KERNEL, LATER, SHELL, TERMINAL, Case
 from runs import execute
 from test_ipython import TIME_TELLS
 
@@ -44,19 +44,6 @@ def files(request, tmp_path, monkeypatch):
 
 def in_kernel(case: Case, folder: Path) -> list[dict]:
     return execute(notebook_of(case), folder, extension=True).captured
-
-
-def notebook_of(case: Case) -> nbformat.NotebookNode:
-    """The cells as a notebook; a click is a raw cell."""
-    made = []
-    for one in case.cells:
-        cell = one if isinstance(one, Cell) else Cell(one)
-        if one == CLICK:
-            made.append(nbformat.v4.new_raw_cell(CLICK))
-        else:
-            metadata = {"tags": list(cell.tags)} if cell.tags else {}
-            made.append(nbformat.v4.new_code_cell(cell.source, metadata=metadata))
-    return nbformat.v4.new_notebook(cells=made)
 
 
 # The terminal's own loop, with the keyboard replaced: what is typed is the next cell.
@@ -160,3 +147,20 @@ def test_every_row_has_its_situations():
 @pytest.mark.parametrize("row", LATER)
 def test_rows_of_later_work(row):
     pytest.skip(f"row {row} ({LATER[row]}) is not built yet")
+
+
+README = (ROOT / "README.md").read_text()
+TABLE = README.partition(BEGIN)[2].partition(END)[0]
+
+
+@pytest.mark.skipif(caption() not in README, reason="the README's table is of other versions")
+@pytest.mark.parametrize("case", TOLD, ids=lambda case: case.id)
+def test_the_table_of_the_readme_is_what_is_measured(case):
+    """What a plain hook, nbclient and papermill say of the same cells, and what we record."""
+    assert row(case) in TABLE
+
+
+def test_the_table_of_the_readme_is_whole():
+    """A row for each situation, and no other."""
+    assert TABLE.startswith(HEAD)
+    assert TABLE.count("\n| ") == len(TOLD) + len(LATER)

@@ -90,6 +90,16 @@ def test_there_is_a_case_for_each_record_failed_or_passed():
     assert cases[1][0].text == "Traceback…"
 
 
+def test_what_was_expected_to_fail_is_skipped():
+    """A cell tagged raises-exception is no failure to a CI server; the case says what it raised."""
+    (suite,) = suites_of([example(test_module="m", expected=True), example(test_module="m")])
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "2", "failures": "1", "errors": "0", "skipped": "1"}
+    first, second = suite.findall("testcase")
+    assert [first[0].tag, second[0].tag] == ["skipped", "failure"]
+    assert first[0].get("message") == "expected: ValueError: no"
+
+
 def test_suites_are_notebooks_or_modules():
     """A notebook's cells stand together, else the tests of a module do."""
     records = [

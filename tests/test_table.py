@@ -211,6 +211,7 @@ def test_captions():
     assert table.caption(failures(1)) == "1 failure"
     known = {"passed_count": 2, "dropped_failures": 5}
     assert table.caption(failures(3), known) == "3 failures, 2 passed, 5 older ones dropped"
+    assert table.caption(failures(3), {"expected_count": 2}) == "1 failure, 2 expected"
 
 
 def test_nothing_to_show():
