@@ -132,8 +132,15 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     if column is not None and end_column is not None and 0 < line <= len(lines):
         frame["column"] = _characters(lines[line - 1], column)
         frame["end_column"] = _characters(lines[min(end or line, len(lines)) - 1], end_column)
+    written = ""  # by the user, where that is not what runs: !command
     if cell and cell.source is not None:
         _put_code(frame, cell.source.splitlines(keepends=True), 0)
+        written = _line_in(frame)
+        if 0 < line <= len(lines) and lines[line - 1].strip() == written.strip():
+            written = ""
+        if written:
+            frame.pop("column", None)
+            frame.pop("end_column", None)
     else:
         _put_code(frame, lines, cell.offset if cell else 0)
     if library:
@@ -144,7 +151,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     )  # fmt: skip
     return Position(
         frame=frame,
-        text=_piece(frame, summary, named=cell is not None),
+        text=_piece(frame, summary, cell is not None, written),
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
@@ -187,20 +194,22 @@ def _source(text: str) -> str:
     return clean(redact("\n".join(lines)))
 
 
-def _piece(frame: failure.Frame, summary: FrameSummary, named: bool) -> str:
+def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: str) -> str:
     """What Python itself would print for this place, under the name that the user knows."""
     text = StackSummary.from_list([summary]).format()[0]
     head, _, rest = text.partition("\n")
     if named:
         head = f"  {frame['file']}, line {frame['line']}, in {summary.name}"
-        rest = rest or _indented_line(frame)
+        if written or not rest:
+            rest = f"    {_line_in(frame).strip()}"
     return clean(redact(clip(f"{head}\n{rest}", 4 * MAX_LINE)).rstrip("\n")) + "\n"
 
 
-def _indented_line(frame: failure.Frame) -> str:
+def _line_in(frame: failure.Frame) -> str:
+    """The frame's own line of the source around it."""
     lines = frame.get("code", "").split("\n")
     place = frame["line"] - frame.get("code_start", 1)
-    return f"    {lines[place].strip()}" if 0 <= place < len(lines) else ""
+    return lines[place] if 0 <= place < len(lines) else ""
 
 
 def source_of(code: CodeType) -> str:

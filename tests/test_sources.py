@@ -426,6 +426,17 @@ def test_a_command_finds_the_variables_of_its_function(ip, capfd):
     assert "var_expand" not in vars(ip)
 
 
+def test_what_is_shown_is_what_the_user_wrote(ip, capfd):
+    """``!command`` and ``%magic``, not what IPython makes of them; columns where the text is the same."""
+    run(ip, "x = 1\nif x:\n    y = !exit 4\n1 / 0", "%no_such_magic")
+    for one, line in zip(failures(), ("y = !exit 4", "1 / 0", "%no_such_magic"), strict=True):
+        assert "get_ipython()" not in one["exception_traceback"].split("IPython/core")[0]
+        assert f"\n    {line}\n" in one["exception_traceback"]
+        frame = one["extracted_code"][0]
+        assert "get_ipython()" not in frame["code"]
+        assert ("column" in frame) == (line == "1 / 0")
+
+
 def test_a_secret_on_a_command_line_is_not_kept(ip, capfd):
     """Neither in the command, nor in the message, nor in the name."""
     run(ip, "!false --password=hunter2secret")

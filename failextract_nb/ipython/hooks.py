@@ -26,6 +26,7 @@ from failextract_nb.remember import note_problem, remember
 
 MAX_CELLS = 10_000  # remembered, of those that do not start with their own line 1
 MAX_DECORATORS = 5  # lines between where a function starts and its "def"
+_MAGIC = "get_ipython()."  # what IPython makes of a magic or a !command
 _DEFINED_BY = {"<lambda>": "lambda", "<listcomp>": "for", "<genexpr>": "for"}
 # What IPython compiles the body of a cell magic as, and what it calls the function it makes of it.
 _BODIES = {
@@ -51,7 +52,12 @@ class Hooks:
         raw = run.raw
         if run.outer is not None:
             self._name_body(run)
-        elif raw[:1] in ("%", "\n", " ", "\t", "\r") or "\\\n" in raw or self._was_body(raw):
+        elif (
+            raw[:1] in ("%", "\n", " ", "\t", "\r")
+            or "\\\n" in raw
+            or _may_have_magic(info, raw)
+            or self._was_body(raw)
+        ):
             self._name_cell(run)
 
     def post_run_cell(self, result: Any) -> None:
@@ -132,8 +138,9 @@ class Hooks:
         offset, lines = offset_of(raw), lines_of(raw, transformed)
         name = self._bodies.pop(raw.strip(), None) or self._file_name(run, transformed)
         self._cells.pop(name, None)
-        if (offset or lines) and name not in linecache.cache:
-            source = raw if lines else None
+        has_magic = _MAGIC in transformed
+        if (offset or lines or has_magic) and name not in linecache.cache:
+            source = raw if lines or has_magic else None
             self._remember(name, Cell(f"Cell In[{run.count}]", offset, source, lines))
 
     def _name_body(self, run: CellRun) -> None:
@@ -205,3 +212,10 @@ class Hooks:
         except SyntaxError:
             return False
         return profiled == code
+
+
+def _may_have_magic(info: Any, raw: str) -> bool:
+    transformed = getattr(info, "transformed_cell", None)
+    if transformed is None:  # older IPython does not tell
+        return "!" in raw or "%" in raw
+    return _MAGIC in transformed

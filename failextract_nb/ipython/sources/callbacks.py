@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from failextract_nb.ipython.runs import CellRun, current_run
 from failextract_nb.ipython.sources._source import Source
 
-CALLBACK = "a callback of a widget (on_click, observe, interact), of an Output or of an event"
+CALLBACK = "a callback of a widget (on_click, observe) or an event"
 # Where a callback is called, and the variable that holds it there.
 _CALLERS = {
     (os.path.join("ipywidgets", "widgets", "widget.py"), "__call__"): "callback",

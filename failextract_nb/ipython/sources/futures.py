@@ -26,9 +26,7 @@ class Futures(Source):
     fail pays for one attribute.
     """
 
-    names: ClassVar = {
-        "future": "an exception in a future (ThreadPoolExecutor, …) that nobody reads"
-    }
+    names: ClassVar = {"future": "a future (ThreadPoolExecutor, …) whose error nobody reads"}
 
     module = "concurrent.futures._base"
 

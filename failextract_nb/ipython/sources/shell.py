@@ -27,9 +27,7 @@ class Shell(Source):
     ``process_handler``, which knows it.
     """
 
-    names: ClassVar = {
-        "shell": "a !command (also x = !command, %sx, %pip) that exits with another code than 0"
-    }
+    names: ClassVar = {"shell": "a !command, x = !command, %sx that does not exit with 0"}
 
     def why_not(self) -> str:
         return "" if os.name == "posix" else "IPython runs commands another way on this system"

@@ -53,7 +53,7 @@ class Shown(Source):
 
     names: ClassVar = {
         "run": "a script or notebook under %run that raises",
-        "display": "an object whose _repr_html_, __repr__, … raises when it is shown",
+        "display": "an object that raises when it is shown (_repr_html_, …)",
         "callback": CALLBACK,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import re
 import sys
 import weakref
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from failextract_nb import positions
 from failextract_nb.ipython.runs import CellRun, current, current_run
 from failextract_nb.ipython.sources._source import Source
 
+_DEFAULT_NAME = re.compile(r"Task-\d+")
 # What asyncio's loops, the tasks and the futures tell call_exception_handler().
 _OWNERS = ("task", "future", "handle")
 
@@ -26,9 +28,7 @@ class Tasks(Source):
     so one that has failed is told of, too, once a whole cell has passed without asking it.
     """
 
-    names: ClassVar = {
-        "task": "an asyncio task that fails and that nobody awaits; an error in a loop's callback"
-    }
+    names: ClassVar = {"task": "an asyncio task that fails and that nobody awaits"}
 
     module = "asyncio.base_events"
 
@@ -115,7 +115,8 @@ def _name_of(owner: Any) -> str:
     if hasattr(owner, "get_coro"):
         coroutine = owner.get_coro()
         name = getattr(coroutine, "__qualname__", "a coroutine").replace("<locals>.", "")
-        return f"{owner.get_name()} {name}"
+        given = owner.get_name()
+        return name if _DEFAULT_NAME.fullmatch(given) else f"{given} {name}"
     callback = getattr(owner, "_callback", None)
     return str(getattr(callback, "__qualname__", "a future"))
 

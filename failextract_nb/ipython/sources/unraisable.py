@@ -13,9 +13,7 @@ from failextract_nb.ipython.sources._source import Source
 class Unraisable(Source):
     """``sys.unraisablehook``; the object itself is not kept, and its repr not asked for."""
 
-    names: ClassVar = {
-        "unraisable": "an exception in __del__, or anywhere else where Python cannot raise it"
-    }
+    names: ClassVar = {"unraisable": "an exception in __del__, or where Python cannot raise it"}
 
     def listen(self) -> None:
         self.replace(sys, "unraisablehook", self._hook)
