@@ -16,7 +16,6 @@ from compare import BEGIN, END, HEAD, ROOT, TOLD, caption, notebook_of, row
 from IPython.core.interactiveshell import InteractiveShell
 from matrix import CASES, KERNEL, LATER, SHELL, TERMINAL, Case
 from runs import execute
-from test_ipython import TIME_TELLS
 
 from failextract_nb import FailureExtractor
 
@@ -102,8 +101,6 @@ def in_shell(case: Case, shell) -> list[dict]:
 @pytest.mark.parametrize(("case", "host"), HOSTS, ids=lambda one: getattr(one, "id", one))
 def test_each_situation_is_what_it_has_to_be(case, host, tmp_path, request):
     """Exactly the records of the row: origin, type, cell, line, place, and what else it says."""
-    if not TIME_TELLS and case.name == "%%timeit and an error":
-        pytest.skip("this IPython compiles the body of %%timeit in lines of its own")
     if host == KERNEL:
         found = in_kernel(case, tmp_path)
     elif host == TERMINAL:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import IPython
 import pytest
 from conftest import fail
 from IPython.core.completer import provisionalcompleter
@@ -12,10 +11,6 @@ from IPython.core.error import UsageError
 from traitlets import TraitError
 
 from failextract_nb import FailureExtractor, capture, formats, positions
-
-# Before this version %%time shows an error and reports success: no post_run_cell hook hears of it.
-TIME_TELLS = IPython.version_info >= (9, 4)
-needs_telling_time = pytest.mark.skipif(not TIME_TELLS, reason="this IPython's %%time hides errors")
 
 
 def magic(ip, line: str) -> None:
@@ -63,17 +58,14 @@ def test_passing_and_handled_cells_leave_no_record(ip):
         ("\n\nif 1:\nprint(1)", "IndentationError", 4),
         ("%%failextract\n1 / 0", "ZeroDivisionError", 2),
         ("%%failextract --name n\n\nx = 1\n1 / 0", "ZeroDivisionError", 4),
-        pytest.param("%%time\nx = 1\n1 / 0", "ZeroDivisionError", 3, marks=needs_telling_time),
-        pytest.param(
-            "%%failextract\n%%time\nx = 1\n1 / 0", "ZeroDivisionError", 4, marks=needs_telling_time
-        ),
+        pytest.param("%%time\nx = 1\n1 / 0", "ZeroDivisionError", 3),
+        pytest.param("%%failextract\n%%time\nx = 1\n1 / 0", "ZeroDivisionError", 4),
         pytest.param(
             "%%failextract\n\n%%time\n\nx = 1\n1 / 0\n",
             "ZeroDivisionError",
             6,
-            marks=needs_telling_time,
         ),
-        pytest.param("\n%%time\n1 / 0", "ZeroDivisionError", 3, marks=needs_telling_time),
+        pytest.param("\n%%time\n1 / 0", "ZeroDivisionError", 3),
         ("%%failextract\n1 +* 2", "SyntaxError", 2),
         ("%no_such_magic", "UsageError", 1),
     ],
@@ -107,7 +99,6 @@ def test_the_same_code_below_empty_lines_and_without(ip):
     assert [one["line_number"] for one in failures()] == [1, 3, 1, 3]
 
 
-@needs_telling_time
 def test_a_function_of_a_timed_cell_is_not_taken_for_a_later_one(ip):
     """All %%time cells share a file name; a wrong cell must not be claimed."""
     ip.run_cell("%%time\ndef f(x):\n    return 1 / x", store_history=True)

@@ -12,7 +12,6 @@ import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 from runs import execute, notebook, output
-from test_ipython import TIME_TELLS
 
 SUMMARY = """
 from failextract_nb import FailureExtractor
@@ -66,11 +65,14 @@ def test_lines_and_places_in_a_kernel(tmp_path):
         for one in run.captured
     ]
     timed = [
-        [("Cell In[2]", 2), ("Cell In[2]", 4), ("Cell In[1]", 4)],
-        [("Cell In[3]", 2), ("Cell In[3]", 4)],
+        [("Cell In[2]", 4), ("Cell In[1]", 4)],
+        [("Cell In[3]", 4)],
     ]
+    for frames, magic in zip(places[:2], (("Cell In[2]", 2), ("Cell In[3]", 2)), strict=True):
+        if frames[0] == magic:  # IPython before 9.4 catches the error below this frame
+            del frames[0]
     assert places == [
-        *(timed if TIME_TELLS else []),
+        *timed,
         [("Cell In[4]", 3), ("Cell In[1]", 4)],
         [("Cell In[5]", 1), ("Cell In[1]", 4)],
         [("Cell In[6]", 1), ("Cell In[1]", 4)],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
@@ -20,8 +19,9 @@ _CALLERS = {
     ("traitlets.py", "notify_change"): "c",
     ("traitlets.py", "_notify_observers"): "c",
 }
-# Of a widget, or of the list of callbacks that it keeps.
-_registered: weakref.WeakKeyDictionary[Any, list[tuple[Any, CellRun]]] = weakref.WeakKeyDictionary()
+# The attribute of a widget, or of its list of callbacks, that tells who has registered each.  It
+# stands there and not here, so that all of it can go together.
+_REGISTERED = "_failextract_nb_registered"
 
 
 class Callbacks(Source):
@@ -35,17 +35,14 @@ class Callbacks(Source):
         self.replace(widget.CallbackDispatcher, "register_callback", self._register)
         self.replace(widget.Widget, "observe", self._register)
 
-    def take_out(self) -> None:
-        super().take_out()
-        _registered.clear()
-
     def _register(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        def register(owner: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
+        def register(owner: Any, *args: Any, **kwargs: Any) -> Any:
             run = current_run() if self.active else None
-            if run is not None:
-                _registered.setdefault(owner, []).append((callback, run))
-            return original(owner, callback, *args, **kwargs)
+            callback = next(iter((*args, *kwargs.values())), None)  # whatever its name is
+            if run is not None and callable(callback):
+                vars(owner).setdefault(_REGISTERED, []).append((callback, run))
+            return original(owner, *args, **kwargs)
 
         return register
 
@@ -61,7 +58,7 @@ def registered(error: BaseException, frame: FrameType | None) -> tuple[str, Cell
                 callback, owner = held.get(variable), held.get("self")
                 name = str(getattr(callback, "__qualname__", "a callback")).replace("<locals>.", "")
                 names.append(name)
-                for known, run in _registered.get(owner, ()):
+                for known, run in vars(owner).get(_REGISTERED, ()):
                     if known == callback:
                         return name, run
     return (names or ["a callback"])[0], None
