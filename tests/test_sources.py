@@ -349,6 +349,20 @@ def test_the_cell_of_pool_work_is_the_one_that_submitted(ip):
     assert told() == [("function", "ZeroDivisionError", 3), ("function", "ZeroDivisionError", 4)]
 
 
+def test_our_frames_are_hidden_where_the_users_own_mistake_passes_them(ip, capsys):
+    """A thread started twice, a task that is none: the traceback shows no frame of ours."""
+    run(
+        ip,
+        "import threading\nt = threading.Thread(target=int)\nt.start(); t.join(); t.start()",
+        "import asyncio\nasyncio.get_running_loop().create_task(5)",
+        "await asyncio.sleep(0)\nasyncio.get_running_loop().create_task(5)",
+    )
+    assert "failextract_nb/ipython/sources" not in capsys.readouterr().out
+    assert len(failures()) == 3
+    for one in failures():
+        assert not any("failextract_nb" in frame["file"] for frame in one["extracted_code"])
+
+
 def test_threads_of_threads_belong_to_the_cell(ip):
     """A thread that a thread has started, and a decorated function in it."""
     run(

@@ -93,7 +93,9 @@ def current_run() -> CellRun | None:
     if run is None:
         thread = threading.current_thread()
         if thread is not threading.main_thread():
-            run = _of_pool_work() or getattr(thread, RUN, None)
+            run = getattr(thread, RUN, None)
+            if getattr(getattr(thread, "_target", None), "__module__", "") == _POOL:
+                run = _of_pool_work() or run
     return run.root if run is not None else None
 
 
@@ -110,8 +112,7 @@ def _of_pool_work() -> CellRun | None:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        if code.co_name == "run" and code.co_filename.endswith(_POOL):
+        if frame.f_code.co_name == "run" and frame.f_globals.get("__name__") == _POOL:
             future = getattr(frame.f_locals.get("self"), "future", None)
             found = getattr(future, RUN, None)
             return found if isinstance(found, CellRun) else None
@@ -119,7 +120,7 @@ def _of_pool_work() -> CellRun | None:
     return None
 
 
-_POOL = os.path.join("concurrent", "futures", "thread.py")
+_POOL = "concurrent.futures.thread"
 
 
 def notebook_path(ip: Any) -> str | None:

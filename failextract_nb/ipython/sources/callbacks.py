@@ -38,6 +38,7 @@ class Callbacks(Source):
     def _register(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def register(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             run = current_run() if self.active else None
             callback = next(iter((*args, *kwargs.values())), None)  # whatever its name is
             if run is not None and callable(callback):

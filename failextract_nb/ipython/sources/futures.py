@@ -42,6 +42,7 @@ class Futures(Source):
     def _init(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
         def __init__(future: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            __tracebackhide__ = True
             original(future, *args, **kwargs)
             if self.active and (run := current_run()) is not None:
                 setattr(future, RUN, run)
@@ -51,6 +52,7 @@ class Futures(Source):
     def _set_exception(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
         def set_exception(future: Any, exception: BaseException | None) -> None:
+            __tracebackhide__ = True
             run = getattr(future, RUN, None)
             if self.active and run is not None and exception is not None:
                 with suppress(Exception):  # of a class that is unlike the standard library's

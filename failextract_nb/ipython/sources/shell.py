@@ -48,6 +48,7 @@ class Shell(Source):
 
     def _getoutput(self, original: Callable[[str], str]) -> Callable[[str], str]:
         def getoutput(cmd: str) -> str:
+            __tracebackhide__ = True
             if not self.active or current_run() is None:
                 return original(cmd)
             from subprocess import STDOUT

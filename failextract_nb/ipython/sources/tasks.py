@@ -45,6 +45,7 @@ class Tasks(Source):
     def _create_task(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def create_task(loop: Any, coro: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             task = original(loop, coro, **kwargs)
             run = current_run() if self.active else None
             if run is not None:

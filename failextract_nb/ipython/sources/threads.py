@@ -28,6 +28,7 @@ class Threads(Source):
     def _start(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
         def start(thread: threading.Thread, *args: Any, **kwargs: Any) -> None:
+            __tracebackhide__ = True
             run = current_run() if self.active else None
             if run is not None:
                 vars(thread)[RUN] = run
