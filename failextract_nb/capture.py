@@ -68,12 +68,17 @@ _STOPS = frozenset({
 })  # fmt: skip
 
 
-def is_failure(error: BaseException) -> bool:
-    """Whether ``error`` is a failure, and not a way to stop, to skip or to clean up."""
+def is_failure(error: BaseException, origin: str = "function") -> bool:
+    """Whether ``error`` is a failure, and not a way to stop, to skip or to clean up.
+
+    A cell has failed whatever it was that ended it, but for an interrupt and an exit with 0.
+    """
     if isinstance(error, SystemExit):
         return error.code not in (None, 0)
     if isinstance(error, KeyboardInterrupt):
         return options.record_interrupts
+    if origin == "cell":
+        return True
     if isinstance(error, GeneratorExit):
         return False
     return _fails(type(error))

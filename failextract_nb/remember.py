@@ -21,6 +21,7 @@ MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
 # which has started what runs here.
 cell_details: Callable[[], Mapping[str, Any]] = dict
 
+_IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
 
@@ -39,7 +40,7 @@ def remember(
     goes wrong is listed in ``get_statistics()["problems"]``.
     """
     try:
-        if not capture.is_failure(error):
+        if not capture.is_failure(error, origin):
             return None
         details = {**cell_details(), **(details or {})}
         known = capture.mark_of(error)
@@ -70,12 +71,13 @@ def store_passed(record: Mapping[str, Any]) -> None:
         note_problem(f"the pass of {record['test_name']} was not recorded", problem)
 
 
-def doors_of(error: BaseException) -> list[str]:
-    """The origins that the record of ``error`` has in this process' store; none if it has none."""
+def is_told(error: BaseException, origin: str, count: int | None) -> bool:
+    """Whether a door of this origin has recorded ``error`` already, of the cell with this count."""
     known = capture.mark_of(error)
     if known is None or known.get(_HOME) != _home():
-        return []
-    return [context["origin"] for context in known.get("contexts", [])]
+        return False
+    doors = [context["origin"] for context in known.get("contexts", [])]
+    return origin in doors and (count is None or known.get("execution_count") in (None, count))
 
 
 def note_problem(what: str, problem: BaseException) -> None:
@@ -88,13 +90,15 @@ def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:
     home = str(known.get(_HOME, ""))
     if home.startswith(failure.process_token) and home != _home():
         return True
-    if origin != "cell" or known.get("execution_count") == details.get("execution_count"):
+    before, now = known.get("execution_count"), details.get("execution_count")
+    if origin in _IN_CODE or now is None or before == now:
         return False
     # What has failed in a thread or a task may arrive in a later cell, but is one failure.
-    return any(one["origin"] == "cell" for one in known.get("contexts", [])) or (
-        known.get("execution_count") is not None
+    return any(one["origin"] == origin for one in known.get("contexts", [])) or (
+        origin == "cell"
+        and before is not None
         and known.get("thread_id") == get_ident()
-        and known.get("origin") in ("function", "block")
+        and known.get("origin") in _IN_CODE
     )
 
 

@@ -99,13 +99,15 @@ def test_the_same_code_below_empty_lines_and_without(ip):
     assert [one["line_number"] for one in failures()] == [1, 3, 1, 3]
 
 
-def test_a_function_of_a_timed_cell_is_not_taken_for_a_later_one(ip):
-    """All %%time cells share a file name; a wrong cell must not be claimed."""
+def test_a_function_of_a_timed_cell_keeps_its_place(ip):
+    """All %%time cells share a file name; the right one is found by its source, or none."""
     ip.run_cell("%%time\ndef f(x):\n    return 1 / x", store_history=True)
     ip.run_cell("%%time\nf(0)", store_history=True)
     (one,) = failures()
-    assert one["extracted_code"][-1]["file"] == "<timed exec>"
+    assert (one["test_file"], one["line_number"]) == ("Cell In[1]", 3)
     assert one["execution_count"] == 2
+    ip.run_cell("%%time\nexec(compile('de' 'f g():\\n  1 / 0', '<timed exec>', 'exec'))\ng()")
+    assert failures()[1]["extracted_code"][-1]["file"] == "<timed exec>"
 
 
 def test_interrupts_are_counted_and_recorded_only_on_request(ip):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import builtins
 import gc
+import os
 import sys
 import threading
+import traceback
 import weakref
 from concurrent.futures import Future
 
@@ -17,9 +19,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import TraitError
 
 from failextract_nb import FailureExtractor, remember
-from failextract_nb.ipython import runs
+from failextract_nb.ipython import _loaded, runs
 from failextract_nb.ipython.settings import SOURCES
-from failextract_nb.ipython.sources import _later
+from failextract_nb.ipython.sources import _later, shown
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
@@ -670,6 +672,296 @@ def test_expected_failures_are_kept_and_not_counted(extractor):
     assert (known["total_count"], known["by_exception_type"]) == (2, {"E": 1})
     extractor.clear()
     assert extractor.get_statistics()["expected_count"] == 0
+
+
+def test_equal_work_whose_error_was_read_once(ip):
+    """``pool.map`` raises one error and drops the others; handled or not, they are one failure."""
+    run(
+        ip,
+        FUTURE,
+        "try:\n    list(pool.map(work, [0, 0, 0, 0]))\nexcept ZeroDivisionError:\n    pass",
+        "import gc; gc.collect(); pool.shutdown()",
+    )
+    assert failures() == []
+
+
+def test_libraries_drop_futures_of_their_own(ip):
+    """joblib's workers: a handled error is none, and what it fails its own futures with is none."""
+    run(
+        ip,
+        "import joblib\ndef f(x):\n    return 1 / (x - x)",
+        "try:\n    joblib.Parallel(2)([joblib.delayed(f)(i) for i in range(20)])\n"
+        "except ZeroDivisionError:\n    done = True",
+        "assert done\nimport gc; gc.collect()",
+    )
+    assert failures() == []
+
+
+def test_a_future_of_a_process_pool_that_nobody_reads(ip):
+    """Its error has no frames here, but the worker's traceback is its cause."""
+    run(
+        ip,
+        "import multiprocessing, operator\nfrom concurrent.futures import ProcessPoolExecutor, wait\n"
+        "with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:\n"
+        "    wait([pool.submit(operator.truediv, 1, 0)])",
+    )
+    (one,) = failures()
+    assert (one["origin"], one["exception_type"]) == ("future", "ZeroDivisionError")
+    assert "truediv" in str(one["causes"]) or "process.py" in str(one["causes"])
+
+
+def test_a_future_keeps_its_traceback_and_gets_its_class_back(ip):
+    """No frame of ours is in what ``traceback`` prints; after unloading it is as it was."""
+    run(ip, FUTURE, "f, g, h = [pool.submit(work, 0) for _ in range(3)]\nwait([f, g, h]); None")
+    future, other, third = (ip.user_ns[name] for name in "fgh")
+    assert "raised ZeroDivisionError" in repr(future)
+    assert type(future) is not Future  # a repr is no reading
+    text = "".join(traceback.format_exception(fail(future.result)))
+    assert "failextract_nb" not in text
+    assert third._exception is not None
+    assert type(third) is Future
+    run(ip, "%unload_ext failextract_nb")
+    assert type(other) is Future
+    ip.user_ns["pool"].shutdown()
+
+
+def test_who_waits_already_reads(ip):
+    """The exception comes while another thread is in ``result()``."""
+    run(
+        ip,
+        "import threading\nfrom concurrent.futures import Future\nf, seen = Future(), []\n"
+        "def wait():\n    try:\n        f.result(60)\n    except Exception as e:\n        seen.append(e)\n"
+        "t = threading.Thread(target=wait); t.start()\n"
+        "while not f._condition._waiters: pass\n"
+        "try: 1 / 0\nexcept Exception as e: f.set_exception(e)\n"
+        "t.join()\nassert len(seen) == 1\ndel f, seen[:]",
+    )
+    assert ip.last_execution_succeeded
+    assert failures() == []
+
+
+def test_work_in_an_executor_that_nobody_awaits(ip):
+    """asyncio's own future for it, and ``gather``: of the cell that asked for the work."""
+    run(
+        ip,
+        "import asyncio\ndef w():\n    1 / 0\nasync def c():\n    {}['x']\n",
+        "f = asyncio.get_running_loop().run_in_executor(None, w)\nawait asyncio.sleep(0.05)",
+        "g = asyncio.gather(c(), c())\nawait asyncio.sleep(0.01)",
+        "1",
+        "del f, g\nimport gc; gc.collect()",
+    )
+    found = {
+        (one["exception_type"], one["execution_count"], one["test_name"]) for one in failures()
+    }
+    assert ("ZeroDivisionError", 2, "w") in found
+    assert ("KeyError", 3, "c") in found
+    assert {count for _, count, _ in found} == {2, 3}
+
+
+def test_a_look_within_the_cell_invents_nothing(ip):
+    """Who looks at the failures and then awaits the task handles it."""
+    run(
+        ip,
+        "import asyncio\nfrom failextract_nb import FailureExtractor\nasync def work():\n    1 / 0\n"
+        "t = asyncio.create_task(work())\nawait asyncio.sleep(0.01)\n"
+        "assert len(FailureExtractor().failures) == 0\n"
+        "try:\n    await t\nexcept ZeroDivisionError:\n    pass",
+    )
+    assert ip.last_execution_succeeded
+    assert failures() == []
+
+
+def test_many_tasks_are_not_kept(ip):
+    """Thousands that end well leave nothing; one that fails among them is told."""
+    run(
+        ip,
+        "import asyncio\nasync def work(x):\n    return 1 / x\n",
+        "tasks = [asyncio.create_task(work(x)) for x in range(5000)]\nawait asyncio.wait(tasks); None",
+        "for _ in range(5000): await asyncio.create_task(work(1))",
+        "1",
+    )
+    assert told() == [("task", "ZeroDivisionError", 2)]
+    source = next(one for one in _loaded[id(ip)].sources._all if type(one).__name__ == "Tasks")
+    assert len(source._made) < 1_100
+
+
+def test_tasks_that_cannot_be_referred_to(ip):
+    """A task factory of the user's may make what it likes."""
+    run(
+        ip,
+        "import asyncio\nclass Odd:\n    __slots__ = ()\nloop = asyncio.new_event_loop()\n"
+        "loop.set_task_factory(lambda loop, coro, **more: coro.close() or Odd())\n"
+        "async def work(): pass\nassert type(loop.create_task(work())) is Odd\nloop.close()",
+    )
+    assert ip.last_execution_succeeded
+
+
+def test_exceptions_with_attributes_of_their_own(ip, capsys):
+    """A ``__getattr__`` that raises a KeyError: the user's exception is shown and recorded."""
+    run(
+        ip,
+        "class E(Exception):\n    def __getattr__(self, name):\n"
+        "        if name.startswith('_'):\n            raise AttributeError(name)\n"
+        "        return {}[name]\n",
+        "raise E('boom')",
+        "class A:\n    def __repr__(self):\n        raise E('shown')\nA()",
+    )
+    assert [(one["origin"], one["exception_message"]) for one in failures()] == [
+        ("cell", "boom"),
+        ("display", "shown"),
+    ]
+    assert FailureExtractor().get_statistics()["problems"] == []
+
+
+def test_callbacks_that_cannot_be_compared(ip, capsys):
+    """Their ``__eq__`` is not asked, and what they raise is recorded."""
+    run(
+        ip,
+        "import ipywidgets\nclass C:\n    def __eq__(self, other):\n        raise RuntimeError('eq')\n"
+        "    def __call__(self, button):\n        1 / 0\nb = ipywidgets.Button()\n",
+        "b._click_handlers.callbacks = [C()]\nb._click_handlers.register_callback = None\nb.click()",
+    )
+    assert told() == [("callback", "ZeroDivisionError", 2)]
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_what_breaks_while_something_is_shown(ip, capsys, monkeypatch):
+    """The traceback is shown all the same, and the problem is listed."""
+    monkeypatch.setattr(shown, "_who_shows", lambda frame: 1 / 0)
+    with pytest.warns(RuntimeWarning, match="was not recorded"):
+        run(ip, "%run fails.py")
+    assert "fails.py" in capsys.readouterr().out
+
+
+def test_what_a_callback_starts(ip, capsys):
+    """A thread, a command: of the cell that registered the callback, not of the one that clicks."""
+    run(
+        ip,
+        "import ipywidgets, threading\nb = ipywidgets.Button()\ndef clicked(_):\n"
+        "    t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()\n    x = !exit 3\n",
+        "b.on_click(clicked)",
+        "b.click()",
+    )
+    assert told() == [("thread", "ZeroDivisionError", 2), ("shell", "CalledProcessError", 2)]
+
+
+def test_a_callback_registered_again(ip, capsys):
+    """The newest registration counts, and taking one away is none; bound methods, too."""
+    run(
+        ip,
+        "import ipywidgets\nb = ipywidgets.Button()\nclass P:\n    def go(self, _): 1 / 0\np = P()",
+        "b.on_click(p.go)",
+        "b.on_click(p.go, remove=True)",
+        "b.on_click(p.go)",
+        "b.on_click(lambda _: None)",
+        "b.click()",
+        "s = ipywidgets.IntSlider()\ns.observe(handler=p.go, names='value')\n"
+        "s._handle_msg({'content': {'data': {'method': 'update', 'state': {'value': 7}}}})",
+    )
+    assert told() == [("callback", "ZeroDivisionError", 4), ("callback", "ZeroDivisionError", 7)]
+
+
+def test_widgets_and_callbacks_can_go(ip):
+    """That a registration is noted keeps nothing alive."""
+    run(
+        ip,
+        "import ipywidgets, gc, weakref\nclass Panel:\n    def __init__(self):\n"
+        "        self.b = ipywidgets.Button()\n        self.b.on_click(self.go)\n"
+        "    def go(self, _): pass\npanel = Panel()\nalive = weakref.ref(panel)",
+        "panel.b.layout.close(); panel.b.style.close(); panel.b.close()\ndel panel\ngc.collect()",
+    )
+    assert ip.user_ns["alive"]() is None
+
+
+def test_a_background_command_leaves_variables_as_they_are(ip, capsys):
+    """``!cmd &`` fails before it is expanded; a user's own ``var_expand`` stays."""
+    run(ip, "result = 'USER'", "!sleep 1 &", "%env FAILEXTRACT_X=$result")
+    assert os.environ.pop("FAILEXTRACT_X") == "USER"
+    mine = ip.var_expand
+    ip.var_expand = mine
+    run(ip, "!true")
+    assert vars(ip)["var_expand"] is mine
+    del ip.var_expand
+
+
+def test_the_same_object_shown_in_two_cells(ip, capsys):
+    """One exception object, two cells: two failures, and the second refers to the first."""
+    run(
+        ip,
+        "E = ValueError('cached')\nclass A:\n    def __repr__(self):\n        raise E\n",
+        "A()",
+        "A()",
+    )
+    first, second = failures()
+    assert (first["execution_count"], second["execution_count"]) == (2, 3)
+    assert second["again"] == first["id"]
+
+
+def test_one_display_is_one_failure(ip, capsys):
+    """Several formats of one object raise, each an exception of its own; then another object."""
+    ip.display_formatter.active_types = ["text/plain", "text/html"]
+    run(
+        ip,
+        "class A:\n    def _repr_html_(self): 1 / 0\n    def __repr__(self): 1 / 0\n",
+        "A()",
+        "display(A()); display(A())",
+    )
+    assert (
+        told() == [("display", "ZeroDivisionError", 2)] + [("display", "ZeroDivisionError", 3)] * 2
+    )
+
+
+def test_a_cell_run_again_keeps_its_lines(ip):
+    """The same cell twice: blank lines above, a command over two lines."""
+    cells = ["\n\n1 / 0", "!echo a \\\n b\n1 / 0"]
+    run(ip, *cells, *cells)
+    assert [one["line_number"] for one in failures()] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("cells", "place"),
+    [
+        (["x = 1\n\n%time 1 / 0"], ("Cell In[1]", 3)),
+        (["x = 1\n%timeit -n1 -r1 1 / 0"], ("Cell In[1]", 2)),
+        (["%%time\ndef g():\n    1 / 0", "\ng()"], ("Cell In[1]", 3)),
+        (["%%prun\ndef f():\n    1 / 0\nf()"], ("Cell In[1]", 3)),
+    ],
+)
+def test_code_of_a_magic_has_its_place_in_the_cell(ip, cells, place, capsys):
+    """Line magics, and functions that a cell magic defines and a later cell calls."""
+    run(ip, *cells)
+    assert [(one["test_file"], one["line_number"]) for one in failures()] == [place]
+
+
+def test_the_cell_that_loads_the_extension(shell, capsys):
+    """What fails below ``%load_ext`` in the same cell is of that cell, with its lines."""
+    run(
+        shell,
+        "\n%load_ext failextract_nb\nimport threading\n"
+        "t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()\n!exit 3\n1 / 0",
+        "\n\n%reload_ext failextract_nb\n1 / 0",
+    )
+    assert [(one["origin"], one["execution_count"], one["line_number"]) for one in failures()] == [
+        ("thread", 1, 4),
+        ("shell", 1, 5),
+        ("cell", 1, 6),
+        ("cell", 2, 4),
+    ]
+
+
+def test_a_cell_is_over_however_it_ends(ip, capsys):
+    """Skipped, cancelled, closed: to who runs all cells it has failed."""
+    run(
+        ip,
+        "import unittest\nraise unittest.SkipTest('x')",
+        "import asyncio\nraise asyncio.CancelledError",
+        "raise GeneratorExit",
+    )
+    assert told() == [
+        ("cell", "SkipTest", 1),
+        ("cell", "CancelledError", 2),
+        ("cell", "GeneratorExit", 3),
+    ]
 
 
 def test_pending_work_of_a_source_that_is_switched_off(ip):

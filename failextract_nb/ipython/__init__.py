@@ -51,6 +51,7 @@ class Loaded:
         self.hooks.settle = self.sources.settle
         FailureExtractor._store.before_looking = self.sources.settle
         self.sources.put_in()
+        self.hooks.arrive()
 
     def take_out(self) -> None:
         ip = self.ip

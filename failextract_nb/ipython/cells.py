@@ -33,7 +33,7 @@ def misuse(text: str) -> UsageError:
 
 def is_misuse(error: BaseException) -> bool:
     """Whether ``error`` was made by ``misuse``."""
-    return getattr(error, "misuse_of", None) == MAGIC
+    return type(error) is UsageError and vars(error).get("misuse_of") == MAGIC
 
 
 class CellOptions(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import linecache
+import re
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from types import CodeType
@@ -25,9 +26,11 @@ from failextract_nb.positions import Cell
 from failextract_nb.remember import note_problem, remember
 
 MAX_CELLS = 10_000  # remembered, of those that do not start with their own line 1
+MAX_MAGICS = 200  # cells remembered, whose code may be called later
 MAX_DECORATORS = 5  # lines between where a function starts and its "def"
 _MAGIC = "get_ipython()."  # what IPython makes of a magic or a !command
 _DEFINED_BY = {"<lambda>": "lambda", "<listcomp>": "for", "<genexpr>": "for"}
+_TIMES = re.compile(r"%(time|timeit|prun)\b")
 # What IPython compiles the body of a cell magic as, and what it calls the function it makes of it.
 _BODIES = {
     "<timed exec>": "<module>", "<timed eval>": "<module>", "<magic-timeit>": "inner",
@@ -44,6 +47,7 @@ class Hooks:
         self.settle: Callable[[CellRun], None] = lambda _run: None
         self._runs: dict[int, CellRun] = {}  # of the cells that run, by id of the ExecutionInfo
         self._cells: dict[str, Cell] = {}  # by name of the file that IPython makes of the code
+        self._magics: deque[CellRun] = deque(maxlen=MAX_MAGICS)  # cells with a magic, newest last
         self._bodies: dict[str, str] = {}  # of %%capture and its like -> that name
 
     def pre_run_cell(self, info: Any) -> None:
@@ -64,9 +68,7 @@ class Hooks:
         """Record the failure of the cell that has just run, if it failed."""
         if result is None:  # interrupted before it began
             return
-        run = self._runs.pop(id(result.info), None)
-        if run is None:  # it was this cell that loaded the extension
-            run = CellRun(self._ip, result.info, result.execution_count)
+        run = self._runs.pop(id(result.info), None) or self._unknown(result)
         runs.current.set(run)  # IPython may call this in another context than it ran the cell in
         error = result.error_before_exec or result.error_in_exec
         try:
@@ -80,6 +82,17 @@ class Hooks:
             note_problem("a failing cell was not recorded", problem)
         run.finished = True
         runs.current.set(run.outer)
+
+    def _unknown(self, result: Any) -> CellRun:
+        """A run that the hook before the cell was not told of: IPython could not even start it."""
+        outer = runs.current.get()
+        within = outer if outer is not None and not outer.finished else None
+        return CellRun(self._ip, result.info, result.execution_count, within)
+
+    def arrive(self) -> None:
+        """A cell loads the extension: what it does below that line is its own."""
+        for info in runs.running_cells():
+            self.pre_run_cell(info)
 
     def leave(self) -> None:
         """The session is left while a cell runs, whose end we shall not hear of."""
@@ -136,10 +149,12 @@ class Hooks:
         """Remember a cell whose code does not start at its line 1, or has other lines."""
         raw, transformed = run.raw, self._transformed(run)
         offset, lines = offset_of(raw), lines_of(raw, transformed)
+        if _MAGIC in transformed and _TIMES.search(raw):
+            self._magics.append(run)
         name = self._bodies.pop(raw.strip(), None) or self._file_name(run, transformed)
         self._cells.pop(name, None)
         has_magic = _MAGIC in transformed
-        if (offset or lines or has_magic) and name not in linecache.cache:
+        if offset or lines or has_magic:
             source = raw if lines or has_magic else None
             self._remember(name, Cell(f"Cell In[{run.count}]", offset, source, lines))
 
@@ -187,24 +202,35 @@ class Hooks:
         return None if named is None else Cell(" ".join(named))
 
     def _cell_of_body(self, file: str, code: CodeType | None) -> Cell | None:
-        """Every %%time has the same file name: take it for this cell's if the source agrees."""
-        run = runs.current_run()
-        raw = run.raw if run is not None else ""
-        offset = body_offset_of(raw)
-        if run is None or not offset or not raw.lstrip().startswith("%%"):
+        """Every %%time has the same file name: it is that of the cell whose source agrees."""
+        current = runs.current_run()
+        if code is None or current is None:
             return None
-        if file == "<string>" and not self._is_profiled(raw, offset, code):
-            return None
-        if code is not None and code.co_name != _BODIES[file]:
+        if code.co_name == _BODIES[file]:
+            return self._body_in(current, file, code)
+        for run in reversed(self._magics):  # a function that is defined in one
+            offset = body_offset_of(run.raw)
             first = offset + code.co_firstlineno - 1
             word = _DEFINED_BY.get(code.co_name, f"def {code.co_name}")
-            if not any(word in line for line in raw.splitlines()[first : first + MAX_DECORATORS]):
-                return None
-        return Cell(f"Cell In[{run.count}]", offset, raw)
+            around = run.raw.splitlines()[first : first + MAX_DECORATORS]
+            if offset and any(word in line for line in around):
+                return Cell(f"Cell In[{run.count}]", offset, run.raw)
+        return None
 
-    def _is_profiled(self, raw: str, offset: int, code: CodeType | None) -> bool:
+    def _body_in(self, run: CellRun, file: str, code: CodeType) -> Cell | None:
+        """Where in a cell the code stands that its ``%%time`` or its ``%time`` runs."""
+        raw, label = run.raw, f"Cell In[{run.count}]"
+        if raw.lstrip().startswith("%%"):
+            offset = body_offset_of(raw)
+            if file == "<string>" and not self._is_profiled(raw, offset, code):
+                return None
+            return Cell(label, offset, raw)
+        lines = [number for number, line in enumerate(raw.splitlines()) if _TIMES.search(line)]
+        return Cell(label, lines[0], raw) if len(lines) == 1 else None
+
+    def _is_profiled(self, raw: str, offset: int, code: CodeType) -> bool:
         """Whether ``code``, which is called "<string>" as much is, is the body of %%prun."""
-        if code is None or "%%prun" not in raw:
+        if "%%prun" not in raw:
             return False
         body = "".join(raw.splitlines(keepends=True)[offset:])
         try:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import IPython
+from IPython.core import interactiveshell
 
 from failextract_nb.positions import Cell
 
@@ -27,7 +28,9 @@ _COUNTED_EARLY = IPython.version_info >= (9, 8)
 class CellRun:
     """One execution of a cell; ``outer`` is the run whose magic (``%%capture``) runs this one."""
 
-    __slots__ = ("_details", "count", "finished", "info", "ip", "outer", "recorded", "started")
+    __slots__ = (
+        "_details", "count", "finished", "info", "ip", "outer", "read", "recorded", "started",
+    )  # fmt: skip
 
     def __init__(self, ip: Any, info: Any, count: int | None, outer: CellRun | None = None) -> None:
         self.ip = ip
@@ -37,6 +40,7 @@ class CellRun:
         self.started = perf_counter()
         self.finished = False
         self.recorded = False  # something of this run has failed
+        self.read: set[tuple[type, str]] = set()  # kinds of errors read from its futures
         self._details: dict[str, Any] | None = None
 
     @property
@@ -87,6 +91,20 @@ def start(ip: Any, info: Any) -> CellRun:
     return run
 
 
+def running_cells() -> list[Any]:
+    """The ExecutionInfo of each cell that runs here now, the outermost first."""
+    found: list[Any] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run_cell_async" and code.co_filename == interactiveshell.__file__:
+            info = frame.f_locals.get("info")
+            if info is not None and not info.silent:
+                found.insert(0, info)
+        frame = frame.f_back
+    return found
+
+
 def current_run() -> CellRun | None:
     """The cell that started what runs here; None between the cells."""
     run = current.get()
@@ -94,8 +112,6 @@ def current_run() -> CellRun | None:
         thread = threading.current_thread()
         if thread is not threading.main_thread():
             run = getattr(thread, RUN, None)
-            if getattr(getattr(thread, "_target", None), "__module__", "") == _POOL:
-                run = _of_pool_work() or run
     return run.root if run is not None else None
 
 
@@ -103,24 +119,6 @@ def details() -> dict[str, Any]:
     """The keys that tell the cell of what runs here; none between the cells."""
     run = current_run()
     return {} if run is None else run.details()
-
-
-def _of_pool_work() -> CellRun | None:
-    """In a thread of a pool: the run that has submitted the work, not the one that made the thread.
-
-    The future knows it, and the work's own frame knows the future.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "run" and frame.f_globals.get("__name__") == _POOL:
-            future = getattr(frame.f_locals.get("self"), "future", None)
-            found = getattr(future, RUN, None)
-            return found if isinstance(found, CellRun) else None
-        frame = frame.f_back
-    return None
-
-
-_POOL = "concurrent.futures.thread"
 
 
 def notebook_path(ip: Any) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from failextract_nb import positions
+from failextract_nb._strings import type_name
 from failextract_nb.ipython.runs import CellRun, current_run
 from failextract_nb.ipython.sources._later import forget, when_imported
-from failextract_nb.remember import doors_of, note_problem, remember
+from failextract_nb.remember import is_told, note_problem, remember
 
 if TYPE_CHECKING:
     from failextract_nb.ipython.settings import FailExtract
@@ -81,12 +83,28 @@ class Source:
         If another door has recorded it, this is one more of its contexts.  Raises nothing.
         """
         try:
-            if not self.active or origin in doors_of(error):
-                return
             run = run or current_run()
             told = {} if run is None else run.details()
+            if not self.active or is_told(error, origin, told.get("execution_count")):
+                return
             recorded = remember(error, origin=origin, name=name, details={**told, **details})
             if run is not None and recorded is not None:
                 run.recorded = True
         except Exception as problem:  # noqa: BLE001  # the host must go on, whatever happens here
             note_problem(f"a failure of origin {origin} was not recorded", problem)
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether code of the user's has raised it, here or in a worker's process.
+
+    Pools and libraries built on them fail futures of their own, and drop them.
+    """
+    if type_name(type(error.__cause__)) == "_RemoteTraceback":
+        return True
+    traceback = error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if positions.cell_of(file, None) is not None or not positions.is_library(file):
+            return True
+        traceback = traceback.tb_next
+    return False

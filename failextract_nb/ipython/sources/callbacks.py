@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
-from failextract_nb.ipython.runs import CellRun, current_run
+from failextract_nb.ipython.runs import CellRun, current, current_run
 from failextract_nb.ipython.sources._source import Source
 
 CALLBACK = "a callback of a widget (on_click, observe) or an event"
@@ -33,7 +33,9 @@ class Callbacks(Source):
     def listen(self) -> None:
         widget = sys.modules[self.module]
         self.replace(widget.CallbackDispatcher, "register_callback", self._register)
+        self.replace(widget.CallbackDispatcher, "__call__", self._runs)
         self.replace(widget.Widget, "observe", self._register)
+        self.replace(widget.Widget, "_handle_msg", self._runs)
 
     def _register(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -41,11 +43,41 @@ class Callbacks(Source):
             __tracebackhide__ = True
             run = current_run() if self.active else None
             callback = next(iter((*args, *kwargs.values())), None)  # whatever its name is
-            if run is not None and callable(callback):
+            removes = kwargs.get("remove") or (len(args) > 1 and args[1] is True)
+            if run is not None and callable(callback) and not removes:
                 vars(owner).setdefault(_REGISTERED, []).append((callback, run))
             return original(owner, *args, **kwargs)
 
         return register
+
+    def _runs(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """What a callback starts belongs to the cell that has registered it, if that is one."""
+
+        @functools.wraps(original)
+        def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            runs = {run for _, run in vars(owner).get(_REGISTERED, ())} if self.active else set()
+            if len(runs) != 1:
+                return original(owner, *args, **kwargs)
+            token = current.set(runs.pop())
+            try:
+                return original(owner, *args, **kwargs)
+            finally:
+                current.reset(token)
+
+        return call
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether both are one callback; equality may be the user's own."""
+    if one is other:
+        return True
+    function = getattr(one, "__func__", None)
+    return (
+        function is not None
+        and function is getattr(other, "__func__", None)
+        and one.__self__ is other.__self__
+    )
 
 
 def registered(error: BaseException, frame: FrameType | None) -> tuple[str, CellRun | None]:
@@ -59,8 +91,8 @@ def registered(error: BaseException, frame: FrameType | None) -> tuple[str, Cell
                 callback, owner = held.get(variable), held.get("self")
                 name = str(getattr(callback, "__qualname__", "a callback")).replace("<locals>.", "")
                 names.append(name)
-                for known, run in vars(owner).get(_REGISTERED, ()):
-                    if known == callback:
+                for known, run in reversed(vars(owner).get(_REGISTERED, ())):
+                    if _is_same(known, callback):
                         return name, run
     return (names or ["a callback"])[0], None
 

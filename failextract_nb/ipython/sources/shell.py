@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any, ClassVar
 
@@ -39,8 +40,8 @@ class Shell(Source):
     def _system(self, original: Callable[[str], None]) -> Callable[[str], None]:
         def system(cmd: str) -> None:
             __tracebackhide__ = True
-            _deeper(self.ip)
-            original(cmd)
+            with _deeper(self.ip):
+                original(cmd)
             if self.active:
                 self._ended(cmd, self.ip.user_ns.get("_exit_code"), sys._getframe(1))
 
@@ -79,17 +80,23 @@ class Shell(Source):
         self.failed(error, origin="shell", name=f"!{short}", command=shown, exit_code=code)
 
 
-def _deeper(ip: Any) -> None:
-    """Let the next ``var_expand`` find the variables of our caller, past the frames of ours."""
-    expand, thread = ip.var_expand, threading.get_ident()
+@contextmanager
+def _deeper(ip: Any) -> Iterator[None]:
+    """Let ``var_expand`` find the variables of our caller, past the frames of ours."""
+    before, expand, thread = vars(ip).get("var_expand"), ip.var_expand, threading.get_ident()
 
     def var_expand(cmd: str, depth: int = 0, *args: Any, **kwargs: Any) -> Any:
-        vars(ip).pop("var_expand", None)
-        if threading.get_ident() != thread:
-            return expand(cmd, depth + 1, *args, **kwargs)
-        return expand(cmd, depth + 2, *args, **kwargs)
+        ours = 2 if threading.get_ident() == thread else 1
+        return expand(cmd, depth + ours, *args, **kwargs)
 
     ip.var_expand = var_expand
+    try:
+        yield
+    finally:
+        if vars(ip).get("var_expand") is var_expand:
+            del ip.var_expand
+            if before is not None:
+                ip.var_expand = before
 
 
 def _stack(frame: FrameType | None) -> TracebackType | None:

@@ -15,6 +15,7 @@ from failextract_nb.ipython.cells import is_misuse
 from failextract_nb.ipython.runs import current_run
 from failextract_nb.ipython.sources._source import Source
 from failextract_nb.ipython.sources.callbacks import CALLBACK, registered
+from failextract_nb.remember import note_problem
 
 MAX_FRAMES = 60  # looked at, to find out who shows it
 
@@ -41,6 +42,8 @@ _SHOWERS = (
     _at("", "IPython/core/magics/execution.py", "tb"),  # shows an old one again
     _at("cell", "IPython/core/magics/"),  # %%time of IPython before 9.4
 )
+_FORMATTERS = os.path.join("IPython", "core", "formatters.py")
+_TOLD = "_failextract_nb_told"
 _RUNS_A_CELL = ("run_code", "run_cell_async", "run_ast_nodes", "showtraceback", "CustomTB")
 
 
@@ -67,8 +70,11 @@ class Shown(Source):
                 told = args[0] if args else kwargs.get("exc_tuple")
                 error = told[1] if isinstance(told, tuple) and len(told) == 3 else None
                 error = error if isinstance(error, BaseException) else sys.exc_info()[1]
-                if error is not None and not is_misuse(error):
-                    self._shown(error, sys._getframe(1))
+                try:
+                    if error is not None and not is_misuse(error):
+                        self._shown(error, sys._getframe(1))
+                except Exception as problem:  # noqa: BLE001  # what is shown is shown all the same
+                    note_problem("an exception that was shown was not recorded", problem)
             return original(*args, **kwargs)
 
         return show
@@ -83,6 +89,8 @@ class Shown(Source):
                 name, registered_by = registered(error, frame)
                 run = registered_by or run
             elif source == "display":
+                if _is_shown_again(frame):
+                    return
                 args = held.get("args")
                 name = f"display of {type_name(type(args[0]))}" if args else "display"
             elif source == "run":
@@ -112,6 +120,21 @@ def _who_shows(frame: FrameType | None) -> tuple[str, Any]:
         first = first and code.co_name not in _RUNS_A_CELL
         frame = frame.f_back
     return "", frame
+
+
+def _is_shown_again(frame: FrameType | None) -> bool:
+    """Whether another format of the same display has raised already: they are one failure.
+
+    The note stands among the variables of the frame that asks one formatter after the other.
+    """
+    while frame is not None:
+        if frame.f_code.co_name == "format" and frame.f_code.co_filename.endswith(_FORMATTERS):
+            held = frame.f_locals
+            again = _TOLD in held
+            held[_TOLD] = True
+            return again
+        frame = frame.f_back
+    return False
 
 
 def _is_passed_on(file: str) -> bool:

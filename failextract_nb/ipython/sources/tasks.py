@@ -9,13 +9,13 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextvars import Context
-from types import TracebackType
 from typing import Any, ClassVar
 
-from failextract_nb import positions
-from failextract_nb.ipython.runs import CellRun, current, current_run
-from failextract_nb.ipython.sources._source import Source
+from failextract_nb.ipython.runs import RUN, CellRun, current, current_run
+from failextract_nb.ipython.sources._source import Source, is_users
+from failextract_nb.ipython.sources.futures import name_of
 
+FEW = 1_000  # tasks that are remembered before the list is looked through
 _DEFAULT_NAME = re.compile(r"Task-\d+")
 # What asyncio's loops, the tasks and the futures tell call_exception_handler().
 _OWNERS = ("task", "future", "handle")
@@ -34,8 +34,9 @@ class Tasks(Source):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._made: dict[int, tuple[weakref.ref[Any], CellRun]] = {}  # by cells, alive
-        self._seen: set[int] = set()  # of these: found failed and unasked at the end of a cell
+        self._made: list[weakref.ref[Any]] = []  # by cells
+        self._many = FEW
+        self._seen: set[int] = set()  # ids of these: found failed and unasked at the end of a cell
 
     def listen(self) -> None:
         loop = sys.modules[self.module].BaseEventLoop
@@ -47,18 +48,43 @@ class Tasks(Source):
         def create_task(loop: Any, coro: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             task = original(loop, coro, **kwargs)
-            run = current_run() if self.active else None
-            if run is not None:
-                key = id(task)
-                gone = functools.partial(self._gone, key)
-                self._made[key] = weakref.ref(task, gone), run
+            if self.active and current.get() is not None:
+                try:
+                    self._made.append(weakref.ref(task))
+                except TypeError:  # of a task factory whose tasks cannot be referred to
+                    return task
+                if len(self._made) > self._many:
+                    self._prune()
             return task
 
         return create_task
 
-    def _gone(self, key: int, _: object) -> None:
-        self._made.pop(key, None)
-        self._seen.discard(key)
+    def _prune(self) -> None:
+        """Forget tasks that have gone or have done well; as rarely as that costs nothing."""
+        made, self._made = self._made, []
+        self._made += [one for one in made if (task := one()) is not None and not _is_settled(task)]
+        self._many = max(FEW, 2 * len(self._made))
+
+    def settle(self, run: CellRun | None) -> None:
+        """A task that was seen failed at the end of one cell, and is unasked after the next."""
+        made, self._made = self._made, []
+        seen, self._seen = self._seen, set()
+        for reference in made:
+            task = reference()
+            if task is None or _is_settled(task):
+                continue
+            made_by = _run_of(task) if task.done() else None
+            if made_by is not None and (made_by.finished if run is None else id(task) in seen):
+                self.failed(
+                    task._exception,
+                    origin="task",
+                    name=_name_of(task, task._exception),
+                    run=made_by,
+                )
+                continue
+            self._made.append(reference)
+            if task.done() and run is not None:
+                self._seen.add(id(task))
 
     def _handler(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
@@ -75,30 +101,26 @@ class Tasks(Source):
             return
         owner = next((context[key] for key in _OWNERS if context.get(key) is not None), None)
         run = _run_of(owner) or current_run()
-        if run is None and not _has_users_frame(error.__traceback__):
+        if run is None and not is_users(error):
             return  # of the kernel itself
         is_task = context.get("handle") is None
-        self.failed(error, name=_name_of(owner), run=run, origin="task" if is_task else "callback")
+        self.failed(
+            error, name=_name_of(owner, error), run=run, origin="task" if is_task else "callback"
+        )
 
-    def settle(self, run: CellRun | None) -> None:
-        """A task that was seen failed at the end of one cell, and is unasked after the next."""
-        for key, (reference, made_by) in list(self._made.items()):
-            task = reference()
-            if task is None or not task.done():
-                continue
-            if task.cancelled() or not task._log_traceback:
-                self._gone(key, None)
-            elif run is None or key in self._seen:
-                self._gone(key, None)
-                self.failed(task._exception, origin="task", name=_name_of(task), run=made_by)
-            else:
-                self._seen.add(key)
+
+def _is_settled(task: Any) -> bool:
+    """Whether it has ended well, was cancelled, or somebody has read how it has failed."""
+    return bool(task.done() and (task.cancelled() or not task._log_traceback))
 
 
 def _run_of(owner: Any) -> CellRun | None:
     """The cell in whose context a task or a handle was made."""
     if owner is None:
         return None
+    known = getattr(owner, RUN, None)  # of a future that stands for work in a pool
+    if isinstance(known, CellRun):
+        return known.root
     get_context = getattr(owner, "get_context", None)  # tasks, from Python 3.12 on
     if get_context is not None:
         contexts = [get_context()]
@@ -109,23 +131,15 @@ def _run_of(owner: Any) -> CellRun | None:
         run: CellRun | None = context.get(current)
         if run is not None:
             return run.root
-    return None
+    children = getattr(owner, "_children", None)  # of gather()
+    return _run_of(children[0]) if isinstance(children, list) and children else None
 
 
-def _name_of(owner: Any) -> str:
+def _name_of(owner: Any, error: BaseException) -> str:
     if hasattr(owner, "get_coro"):
         coroutine = owner.get_coro()
         name = getattr(coroutine, "__qualname__", "a coroutine").replace("<locals>.", "")
         given = owner.get_name()
         return name if _DEFAULT_NAME.fullmatch(given) else f"{given} {name}"
     callback = getattr(owner, "_callback", None)
-    return str(getattr(callback, "__qualname__", "a future"))
-
-
-def _has_users_frame(traceback: TracebackType | None) -> bool:
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if positions.cell_of(file, None) is not None or not positions.is_library(file):
-            return True
-        traceback = traceback.tb_next
-    return False
+    return str(getattr(callback, "__qualname__", None) or name_of(error))
