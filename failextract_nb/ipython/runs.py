@@ -56,10 +56,10 @@ class CellRun:
         return run
 
     @property
-    def tags(self) -> list[str]:
+    def tags(self) -> tuple[str, ...]:
         """The cell's own tags, where the front end sends them (JupyterLab does)."""
         tags = (getattr(self.info, "cell_meta", None) or _request(self.ip, self)).get("tags")
-        return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+        return tuple(tag for tag in tags if isinstance(tag, str)) if type(tags) is list else ()
 
     def details(self) -> dict[str, Any]:
         """The keys that tell a record's cell."""
@@ -69,7 +69,7 @@ class CellRun:
                 "cell_source": self.raw,
                 "execution_count": self.count,
                 "notebook": notebook_path(self.ip),
-                "tags": self.tags,
+                "tags": list(self.tags),
             }
             self._details = {key: value for key, value in found.items() if value}
         return self._details

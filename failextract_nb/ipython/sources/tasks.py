@@ -67,6 +67,8 @@ class Tasks(Source):
 
     def settle(self, run: CellRun | None) -> None:
         """A task that was seen failed at the end of one cell, and is unasked after the next."""
+        if not self._made:
+            return
         made, self._made = self._made, []
         seen, self._seen = self._seen, set()
         for reference in made:
