@@ -22,6 +22,7 @@ MODULES = {
     "store": "store",
     "hook": "notebook",
     "cells": "notebook",
+    "started": "started",
     "imports": "imports",
     "export": "exports",
     "table": "tables",
