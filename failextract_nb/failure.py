@@ -93,6 +93,7 @@ class Failure(Raised, total=False):
     contexts: list[Context]
     tags: list[str]
     cell_id: str | None
+    cell_index: int  # place in the notebook, from 0, where who runs the cell has told it
     cell_source: str
     execution_count: int | None
     notebook: str | None

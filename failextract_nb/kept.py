@@ -207,34 +207,38 @@ class Kept(Sequence[Record], Generic[Record]):
             del self._shared[id(part)]
 
 
-def _parts(raised: Mapping[str, Any]) -> list[Any]:
+def _parts(failure: Mapping[str, Any]) -> list[Any]:
     """The sources and frames of a failure, those of its causes and members, too."""
-    parts = [raised[key] for key in _SOURCES if key in raised]
-    frames = raised.get("extracted_code")
-    if type(frames) is list:
-        parts += frames
-    for key in _INNER:
-        inner = raised.get(key)
-        if type(inner) is list:
-            for one in inner:
-                parts += _parts(one) if type(one) is dict else ()
+    parts = [failure[key] for key in _SOURCES if key in failure]
+    for raised in _all_raised(failure):
+        frames = raised.get("extracted_code")
+        if type(frames) is list:
+            parts += frames
     return parts
 
 
-def _locals(raised: Mapping[str, Any]) -> list[dict[str, str]]:
+def _locals(failure: Mapping[str, Any]) -> list[dict[str, str]]:
     """The variables of each frame of a failure, those of its causes and members, too."""
     found: list[dict[str, str]] = []
-    frames, last = raised.get("locals"), None
-    for held in frames if type(frames) is list else ():
-        # What a frame hands on to the next with all that it has is one dict.
-        if held is not last and type(held) is dict:
-            found.append(held)
-            last = held
+    for raised in _all_raised(failure):
+        frames, last = raised.get("locals"), None
+        for held in frames if type(frames) is list else ():
+            # What a frame hands on to the next with all that it has is one dict.
+            if held is not last and type(held) is dict:
+                found.append(held)
+                last = held
+    return found
+
+
+def _all_raised(raised: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A failure, its causes and members, and theirs."""
+    found = [raised]
     for key in _INNER:
         inner = raised.get(key)
         if type(inner) is list:
             for one in inner:
-                found += _locals(one) if type(one) is dict else ()
+                if type(one) is dict:
+                    found += _all_raised(one)
     return found
 
 

@@ -127,6 +127,22 @@ def sorted_formats() -> list[str]:
     return formats.names()
 
 
+def test_who_runs_the_notebook_may_tell_the_place_of_a_cell(tmp_path):
+    """In the request's metadata, as any front end can: what the kernel cannot know."""
+    book = notebook("pass", "1 / 0", "raise KeyError")
+    told = {"cell_index": 0, "notebook": "folder/a.ipynb"}
+    book.cells[1].metadata = {"tags": ["slow"], "failextract_nb": told}
+    book.cells[2].metadata = {"tags": ["slow"], "failextract_nb": "nonsense"}
+    first, second = execute(book, tmp_path, extension=True).captured
+    assert (first["cell_index"], first["notebook"], first["tags"]) == (
+        0,
+        "folder/a.ipynb",
+        ["slow"],
+    )
+    assert "cell_index" not in second
+    assert (first["cell_id"], second["cell_id"]) == (book.cells[1].id, book.cells[2].id)
+
+
 def test_the_session_is_as_it_was_after_unloading(tmp_path):
     """In a kernel, too: no record, no magic; and loading again goes on with what is there."""
     run = execute(

@@ -22,7 +22,7 @@ async def nothing() -> None:
 
 
 def started(quick: bool) -> Iterator[Row]:
-    """Tasks, threads and pool work of a cell, none of which fails, with the extension and without."""
+    """Tasks, threads and pool work of a cell that do not fail, with the extension and without."""
     ip, loop, pool = shell(), asyncio.new_event_loop(), ThreadPoolExecutor(1)
 
     async def gather() -> None:

@@ -20,6 +20,9 @@ from IPython.core import interactiveshell
 from failextract_nb.positions import Cell
 
 RAISES = "raises-exception"  # the tag of a cell that is meant to fail
+# In a request's metadata: {"cell_index": 3, "notebook": "a.ipynb"}, from who runs a whole notebook
+# and so knows more than the kernel does.
+TOLD = "failextract_nb"
 RUN = "_failextract_nb_run"  # the attribute of a thread or future: the run that started it
 # Whether a cell has its number already when pre_run_cell is called (seen in IPython's source).
 _COUNTED_EARLY = IPython.version_info >= (9, 8)
@@ -56,22 +59,30 @@ class CellRun:
         return run
 
     @property
+    def _metadata(self) -> dict[str, Any]:
+        """Of the request that the cell came with."""
+        return getattr(self.info, "cell_meta", None) or _request(self.ip, self)
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The cell's own tags, where the front end sends them (JupyterLab does)."""
-        tags = (getattr(self.info, "cell_meta", None) or _request(self.ip, self)).get("tags")
+        tags = self._metadata.get("tags")
         return tuple(tag for tag in tags if isinstance(tag, str)) if type(tags) is list else ()
 
     def details(self) -> dict[str, Any]:
         """The keys that tell a record's cell."""
         if self._details is None:
+            told = self._metadata.get(TOLD)
+            told = told if isinstance(told, dict) else {}
             found = {
                 "cell_id": getattr(self.info, "cell_id", None) or _id_of_source(self.raw),
+                "cell_index": told.get("cell_index"),
                 "cell_source": self.raw,
                 "execution_count": self.count,
-                "notebook": notebook_path(self.ip),
-                "tags": list(self.tags),
+                "notebook": told.get("notebook") or notebook_path(self.ip),
+                "tags": list(self.tags) or None,
             }
-            self._details = {key: value for key, value in found.items() if value}
+            self._details = {key: value for key, value in found.items() if value not in (None, "")}
         return self._details
 
 
