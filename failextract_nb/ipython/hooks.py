@@ -121,13 +121,12 @@ class Hooks:
 
     def _details(self, cell: CellRun, wish: CellOptions) -> dict[str, Any]:
         details = {
-            **cell.details(),
             "duration": perf_counter() - cell.started,
             "tags": [*wish.tags, *cell.tags],
             "output": name_of(wish.config),
             "expected": RAISES in cell.tags,
         }
-        return {key: value for key, value in details.items() if value}
+        return {**cell.details(), **{key: value for key, value in details.items() if value}}
 
     def _passed(self, run: CellRun) -> None:
         """A cell that is tagged to raise, and did not, has failed."""
