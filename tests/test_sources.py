@@ -789,7 +789,7 @@ def test_tasks_that_cannot_be_referred_to(ip):
     """A task factory of the user's may make what it likes."""
     run(
         ip,
-        "import asyncio\nclass Odd:\n    __slots__ = ()\nloop = asyncio.new_event_loop()\n"
+        "import asyncio\nclass Odd:\n    __slots__ = ()\n    def set_name(self, name): pass\nloop = asyncio.new_event_loop()\n"
         "loop.set_task_factory(lambda loop, coro, **more: coro.close() or Odd())\n"
         "async def work(): pass\nassert type(loop.create_task(work())) is Odd\nloop.close()",
     )
