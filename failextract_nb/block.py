@@ -66,6 +66,7 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
         name = self.name
         if name is None and traceback is not None:
             name = traceback.tb_frame.f_code.co_qualname.replace("<locals>.", "")
+            name = "block" if name == "<module>" else name
         details: dict[str, Any] = {"duration": duration}
         if self._tags:
             details["tags"] = list(self._tags)

@@ -238,14 +238,11 @@ def counted(count: int, noun: str = "failure") -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-_NAMED = frozenset({"function", "block", "manual"})  # origins whose name says it all
-
-
 def where(failure: Mapping[str, Any]) -> str:
     """The short place of a failure that a person recognises: ``In[5]``, a test, a function."""
     name = str(failure.get("test_name", UNKNOWN))
     count = failure.get("execution_count")
-    if failure.get("origin") != "cell" and (not count or failure.get("origin") in _NAMED):
+    if failure.get("origin") != "cell" and not count:
         return name
     cell = f"In[{count}]" if count else "a cell"
     return cell if name in (cell, UNKNOWN) else f"{cell} {name}"

@@ -371,10 +371,14 @@ def test_limits_that_code_has_set_are_shown_and_kept(ip, capsys):
 
 
 def test_a_mistyped_setting_does_not_stop_the_extension_from_loading(ip):
-    """IPython keeps the wrong value for the next load; the defaults hold then."""
+    """IPython keeps the wrong value for the next load; it alone is left out then."""
     ip.config.FailExtract.max_failures = 0
-    with pytest.warns(UserWarning, match="takes its default settings"):
+    ip.config.FailExtract.include_locals = False
+    ip.config.FailExtract.sources = {"typo": False}
+    with pytest.warns(UserWarning, match="leaves a setting as it is: .*'(max_failures|sources)'"):
         ip.run_line_magic("reload_ext", "failextract_nb")
+    assert settings(ip).include_locals is False
+    assert "shell" in settings(ip).sources
     ip.run_cell("1 / 0")
     assert len(failures()) == 1
 

@@ -540,6 +540,21 @@ def test_an_events_callback_that_raises(ip, capsys):
     finally:
         ip.events.unregister("post_run_cell", callback)
     assert told() == [("callback", "ValueError", None)]
+    (one,) = failures()
+    assert one["test_name"].endswith("callback")
+
+
+def test_what_a_widget_shows_has_a_name(ip, capsys):
+    """An Output, and the function that interact() calls."""
+    run(
+        ip,
+        "import ipywidgets\nwith ipywidgets.Output():\n    1 / 0",
+        "def f(x):\n    {}['x']\nw = ipywidgets.interactive(f, x=1)\nw.update()",
+    )
+    assert [(one["test_name"], one["execution_count"]) for one in failures()] == [
+        ("an Output", 1),
+        ("f", 2),
+    ]
 
 
 def test_a_cell_that_runs_a_cell(ip):
@@ -585,7 +600,7 @@ def test_sources_are_chosen_as_a_set_or_a_dict(ip):
     assert one.sources == {"cell", "thread"}
     one.sources = ["task"]
     assert one.sources == {"task"}
-    for wrong in ({"threads"}, {"thraed": False}, 5, "cell"):
+    for wrong in ({"threads"}, {"thraed": False}, {"shell": "no"}, 5, "cell"):
         with pytest.raises(TraitError, match="there are: cell, expectation"):
             one.sources = wrong
     assert one.sources == {"task"}
@@ -695,6 +710,21 @@ def test_libraries_drop_futures_of_their_own(ip):
         "assert done\nimport gc; gc.collect()",
     )
     assert failures() == []
+
+
+def test_built_in_and_library_functions_in_a_pool(ip):
+    """Their errors have no frame of the user's: the work is the user's all the same, and has a name."""
+    run(
+        ip,
+        "import json, math\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(1) as pool:\n    pool.submit(math.sqrt, -1)\n"
+        "    pool.submit(int, 'a')\n    pool.submit(json.loads, '{')\n    None",
+    )
+    assert [(one["exception_type"], one["test_name"]) for one in failures()] == [
+        ("ValueError", "sqrt"),
+        ("ValueError", "int"),
+        ("JSONDecodeError", "loads"),
+    ]
 
 
 def test_a_future_of_a_process_pool_that_nobody_reads(ip):

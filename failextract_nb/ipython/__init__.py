@@ -21,16 +21,30 @@ from failextract_nb.store import nothing
 MAGIC = "failextract"
 
 
+def settings_of(ip: Any) -> FailExtract:
+    """The settings that the configuration asks for.
+
+    IPython keeps there what was refused, too, such as a mistyped %config: one wrong value must not
+    cost the others.
+    """
+    try:
+        return FailExtract(parent=ip)
+    except TraitError:
+        settings = FailExtract()
+    for name, value in ip.config.get(FailExtract.__name__, {}).items():
+        try:
+            setattr(settings, name, value)
+        except (TraitError, ValueError) as error:
+            warnings.warn(f"failextract_nb leaves a setting as it is: {error}", stacklevel=5)
+    return settings
+
+
 class Loaded:
     """One session's share: everything that was put in, so that all of it can be taken out."""
 
     def __init__(self, ip: Any) -> None:
         self.ip = ip
-        try:
-            self.settings = FailExtract(parent=ip)
-        except TraitError as error:  # such as a mistyped %config, which IPython keeps
-            warnings.warn(f"failextract_nb takes its default settings: {error}", stacklevel=4)
-            self.settings = FailExtract()
+        self.settings = settings_of(ip)
         self.hooks = Hooks(ip, self.settings)
         self.sources = Sources(ip, self.settings)
         self.magics = Magics(ip, self.settings, self.sources)

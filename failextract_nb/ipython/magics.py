@@ -176,7 +176,10 @@ class Magics:
 
     def _off(self, _arguments: list[str]) -> None:
         self._settings.enabled = False
-        _say("Failures are no longer recorded; %failextract on starts again.")
+        _say(
+            "Failures are no longer recorded, but for those of decorated functions and blocks; "
+            "%failextract on starts again."
+        )
 
     def _config(self, _arguments: list[str]) -> None:
         self._settings.adopt_limits()

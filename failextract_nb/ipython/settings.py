@@ -23,10 +23,10 @@ class SourceNames(TraitType):  # type: ignore[type-arg]  # old ones take no argu
     """The names of the sources that are watched."""
 
     default_value = frozenset(SOURCES)
-    info_text = f"a set of names, or a dict of names and booleans; there are: {', '.join(SOURCES)}"
+    info_text = f"a list of names, or a dict of names and booleans; there are: {', '.join(SOURCES)}"
 
     def validate(self, obj: Any, value: Any) -> frozenset[str]:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and all(type(wanted) is bool for wanted in value.values()):
             chosen = {*obj.sources, *value}
             chosen -= {name for name, wanted in value.items() if not wanted}
         elif isinstance(value, (set, frozenset, list, tuple)):
@@ -43,7 +43,7 @@ class FailExtract(Configurable):
 
     enabled = Bool(True, help="Record the failures of the session.").tag(config=True)
     sources = SourceNames(
-        help="What is watched, as a set of names; a dict such as {'shell': False} changes some. "
+        help="What is watched, as a list of names; a dict such as {'shell': False} changes some. "
         "%failextract sources says what they are."
     ).tag(config=True)
     include_locals = Bool(True, help="Keep the text of the variables of your own frames.").tag(

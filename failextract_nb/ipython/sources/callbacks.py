@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from failextract_nb.ipython.runs import CellRun, current, current_run
 from failextract_nb.ipython.sources._source import Source
 
+NAMELESS = "a callback"
 CALLBACK = "a callback of a widget (on_click, observe) or an event"
 # Where a callback is called, and the variable that holds it there.
 _CALLERS = {
@@ -89,12 +90,12 @@ def registered(error: BaseException, frame: FrameType | None) -> tuple[str, Cell
             if code.co_name == function and code.co_filename.endswith(file):
                 held = one.f_locals
                 callback, owner = held.get(variable), held.get("self")
-                name = str(getattr(callback, "__qualname__", "a callback")).replace("<locals>.", "")
+                name = str(getattr(callback, "__qualname__", NAMELESS)).replace("<locals>.", "")
                 names.append(name)
                 for known, run in reversed(vars(owner).get(_REGISTERED, ())):
                     if _is_same(known, callback):
                         return name, run
-    return (names or ["a callback"])[0], None
+    return (names or [NAMELESS])[0], None
 
 
 def _frames_of(traceback: TracebackType | None) -> Iterator[FrameType]:

@@ -17,6 +17,7 @@ from failextract_nb.ipython.sources._later import forget, when_imported
 from failextract_nb.ipython.sources._source import Source, is_users
 
 _SETTLE = "_failextract_nb_unread"  # of a failed future: what to do when it dies unread
+_NAME = "_failextract_nb_name"  # of a failed future: the function that was submitted
 _POOL = "concurrent.futures.thread"
 
 
@@ -84,16 +85,18 @@ class Futures(Source):
         @functools.wraps(original)
         def set_exception(future: Any, exception: BaseException | None) -> None:
             __tracebackhide__ = True
-            if self.active and exception is not None and is_users(exception):
+            if self.active and exception is not None and _was_raised(exception):
                 with suppress(Exception):  # of a class that is unlike the standard library's
-                    self._watch(future)
+                    self._watch(future, sys._getframe(1).f_locals.get("self"))
             original(future, exception)
 
         return set_exception
 
-    def _watch(self, future: Any) -> None:
+    def _watch(self, future: Any, work: Any) -> None:
         if future.__dict__.get(RUN) is None or future.done():
             return
+        function = getattr(work, "fn", None)  # of the pool's own item
+        future.__dict__[_NAME] = getattr(function, "__qualname__", "a future")
         future.__dict__[_SETTLE] = self._dies
         future.__class__ = _unread_class(type(future))
         key = id(future)
@@ -103,7 +106,10 @@ class Futures(Source):
     def _dies(self, future: Any) -> None:
         error, run = future.__dict__.get("_exception"), future.__dict__.get(RUN)
         if error is not None and self.active and _kind_of(error) not in run.read:
-            self.failed(error, origin="future", name=name_of(error), run=run)
+            name = name_of(error)
+            if name == "a future":
+                name = str(future.__dict__.get(_NAME, name))
+            self.failed(error, origin="future", name=name, run=run)
 
     def settle(self, run: CellRun | None) -> None:
         if not self._unread:
@@ -173,6 +179,14 @@ def _hand_on(run: CellRun | None, reader: Any) -> None:
     if reader is not None and reader.f_code.co_name == "_copy_future_state":
         with suppress(Exception):  # a future that takes no attributes has no cell
             setattr(reader.f_locals["dest"], RUN, run)
+
+
+def _was_raised(error: BaseException) -> bool:
+    """Whether work has raised it, here or in a worker's process.
+
+    Libraries built on pools fail futures of their own with what nobody has raised, and drop them.
+    """
+    return error.__traceback__ is not None or is_users(error)
 
 
 def _kind_of(error: BaseException) -> tuple[type, str]:

@@ -14,7 +14,7 @@ from failextract_nb.ipython import runs
 from failextract_nb.ipython.cells import is_misuse
 from failextract_nb.ipython.runs import current_run
 from failextract_nb.ipython.sources._source import Source
-from failextract_nb.ipython.sources.callbacks import CALLBACK, registered
+from failextract_nb.ipython.sources.callbacks import CALLBACK, NAMELESS, registered
 from failextract_nb.remember import note_problem
 
 MAX_FRAMES = 60  # looked at, to find out who shows it
@@ -87,6 +87,8 @@ class Shown(Source):
             held = shower.f_locals
             if source == "callback":
                 name, registered_by = registered(error, frame)
+                if name == NAMELESS:
+                    name = _shows_for(shower)
                 run = registered_by or run
             elif source == "display":
                 if _is_shown_again(frame):
@@ -120,6 +122,15 @@ def _who_shows(frame: FrameType | None) -> tuple[str, Any]:
         first = first and code.co_name not in _RUNS_A_CELL
         frame = frame.f_back
     return "", frame
+
+
+def _shows_for(shower: FrameType) -> str:
+    """What has caught the exception that it shows: an event's callback, an Output, interact()."""
+    outside = shower.f_back.f_locals.get("self") if shower.f_back is not None else None
+    if (function := getattr(outside, "f", None)) is None:  # of interactive.update()
+        function = shower.f_locals.get("func")
+    nameless = "an Output" if shower.f_code.co_name == "__exit__" else NAMELESS
+    return str(getattr(function, "__qualname__", nameless)).replace("<locals>.", "")
 
 
 def _is_shown_again(frame: FrameType | None) -> bool:
