@@ -549,7 +549,7 @@ def test_what_a_widget_shows_has_a_name(ip, capsys):
     run(
         ip,
         "import ipywidgets\nwith ipywidgets.Output():\n    1 / 0",
-        "def f(x):\n    {}['x']\nw = ipywidgets.interactive(f, x=1)\nw.update()",
+        "def f(x):\n    {}['x']\nw = ipywidgets.interactive(f, x=1)",
     )
     assert [(one["test_name"], one["execution_count"]) for one in failures()] == [
         ("an Output", 1),
