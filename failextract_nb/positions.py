@@ -116,6 +116,11 @@ def is_library(file: str) -> bool:
     return "site-packages" in file or "dist-packages" in file or file.startswith(_LIBRARY_PREFIXES)
 
 
+def is_users(file: str) -> bool:
+    """Whether code in ``file`` is the user's own: a cell, or a file that is no library's."""
+    return cell_of(file, None) is not None or not is_library(file)
+
+
 def _describe(code: CodeType, lasti: int, line: int) -> Position:
     file = code.co_filename
     linecache.checkcache(file)

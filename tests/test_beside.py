@@ -228,7 +228,7 @@ def event(client, name: str) -> dict:
 
 
 def test_capture_goes_on_in_an_autoreloaded_session(tmp_path):
-    """``%autoreload`` and matplotlib's and pdb's hooks leave ours as they are."""
+    """``%autoreload`` and ``%pdb`` leave our hooks as they are."""
     (tmp_path / "mine.py").write_text("def f():\n    return 1 / 0\n")
     run = execute(
         notebook(

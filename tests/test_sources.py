@@ -600,7 +600,7 @@ def test_sources_are_chosen_as_a_set_or_a_dict(ip):
     assert one.sources == {"cell", "thread"}
     one.sources = ["task"]
     assert one.sources == {"task"}
-    for wrong in ({"threads"}, {"thraed": False}, {"shell": "no"}, 5, "cell"):
+    for wrong in ({"threads"}, {"thraed": False}, {"shell": "no"}, [["cell"]], 5, "cell"):
         with pytest.raises(TraitError, match="there are: cell, expectation"):
             one.sources = wrong
     assert one.sources == {"task"}
@@ -816,14 +816,19 @@ def test_many_tasks_are_not_kept(ip):
 
 
 def test_tasks_that_cannot_be_referred_to(ip):
-    """A task factory of the user's may make what it likes."""
+    """A task factory of the user's may make what it likes; nobody who looks is disturbed."""
     run(
         ip,
         "import asyncio\nclass Odd:\n    __slots__ = ()\n    def set_name(self, name): pass\nloop = asyncio.new_event_loop()\n"
         "loop.set_task_factory(lambda loop, coro, **more: coro.close() or Odd())\n"
-        "async def work(): pass\nassert type(loop.create_task(work())) is Odd\nloop.close()",
+        "async def work(): pass\nassert type(loop.create_task(work())) is Odd\n"
+        "class Other(Odd):\n    pass\nloop.set_task_factory(lambda loop, coro, **more: coro.close() or Other())\n"
+        "kept = loop.create_task(work())\nloop.close()",
+        "1",
     )
     assert ip.last_execution_succeeded
+    assert failures() == []
+    assert FailureExtractor().get_statistics()["problems"] == []
 
 
 def test_exceptions_with_attributes_of_their_own(ip, capsys):
@@ -992,6 +997,15 @@ def test_a_cell_is_over_however_it_ends(ip, capsys):
         ("cell", "CancelledError", 2),
         ("cell", "GeneratorExit", 3),
     ]
+
+
+def test_a_source_that_breaks_when_somebody_looks(ip, monkeypatch):
+    """The failures are there to be read, and the problem is listed."""
+    run(ip, FUTURE, "f = pool.submit(work, 0)\nwait([f]); pool.shutdown()")
+    monkeypatch.setattr(runs.CellRun, "finished", property(lambda run: 1 / 0), raising=False)
+    with pytest.warns(RuntimeWarning, match="futures were not looked at"):
+        assert failures() == []
+    monkeypatch.undo()
 
 
 def test_pending_work_of_a_source_that_is_switched_off(ip):

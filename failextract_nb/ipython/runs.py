@@ -22,7 +22,7 @@ from failextract_nb.positions import Cell
 RAISES = "raises-exception"  # the tag of a cell that is meant to fail
 # In a request's metadata: {"cell_index": 3, "notebook": "a.ipynb"}, from who runs a whole notebook
 # and so knows more than the kernel does.
-TOLD = "failextract_nb"
+METADATA = "failextract_nb"
 RUN = "_failextract_nb_run"  # the attribute of a thread or future: the run that started it
 # Whether a cell has its number already when pre_run_cell is called (seen in IPython's source).
 _COUNTED_EARLY = IPython.version_info >= (9, 8)
@@ -43,7 +43,7 @@ class CellRun:
         self.started = perf_counter()
         self.finished = False
         self.recorded = False  # something of this run has failed
-        self.read: set[tuple[type, str]] = set()  # kinds of errors read from its futures
+        self.read: set[tuple[str, str]] = set()  # kinds of errors read from its futures
         self._details: dict[str, Any] | None = None
 
     @property
@@ -72,7 +72,7 @@ class CellRun:
     def details(self) -> dict[str, Any]:
         """The keys that tell a record's cell."""
         if self._details is None:
-            told = self._metadata.get(TOLD)
+            told = self._metadata.get(METADATA)
             told = told if isinstance(told, dict) else {}
             found = {
                 "cell_id": getattr(self.info, "cell_id", None) or _id_of_source(self.raw),

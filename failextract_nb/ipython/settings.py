@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from traitlets import Bool, Float, Int, TraitType
@@ -26,14 +27,16 @@ class SourceNames(TraitType):  # type: ignore[type-arg]  # old ones take no argu
     info_text = f"a list of names, or a dict of names and booleans; there are: {', '.join(SOURCES)}"
 
     def validate(self, obj: Any, value: Any) -> frozenset[str]:
+        if not isinstance(value, Collection) or not all(
+            isinstance(name, str) and name in SOURCES for name in value
+        ):
+            self.error(obj, value)
         if isinstance(value, dict) and all(type(wanted) is bool for wanted in value.values()):
             chosen = {*obj.sources, *value}
             chosen -= {name for name, wanted in value.items() if not wanted}
         elif isinstance(value, (set, frozenset, list, tuple)):
             chosen = set(value)
         else:
-            self.error(obj, value)
-        if not set(SOURCES).issuperset(value):
             self.error(obj, value)
         return frozenset(chosen)
 

@@ -17,6 +17,7 @@ from failextract_nb.ipython.sources.shown import Shown
 from failextract_nb.ipython.sources.tasks import Tasks
 from failextract_nb.ipython.sources.threads import Threads
 from failextract_nb.ipython.sources.unraisable import Unraisable
+from failextract_nb.remember import note_problem
 
 ALL: tuple[type[Source], ...] = (Shell, Shown, Callbacks, Threads, Futures, Tasks, Unraisable)
 # These two are the hooks' own.
@@ -58,7 +59,10 @@ class Sources:
     def settle(self, run: CellRun | None = None) -> None:
         """A cell has ended, or (None) somebody looks at the failures."""
         for source in self._settling:
-            source.settle(run)
+            try:
+                source.settle(run)
+            except Exception as problem:  # noqa: BLE001  # tasks and futures are of any class
+                note_problem(f"{type(source).__name__.lower()} were not looked at", problem)
 
     def told(self) -> list[tuple[str, str, str]]:
         """Name, what it is, and why it is not watched ("" if it is), of every source."""

@@ -103,8 +103,7 @@ def is_users(error: BaseException) -> bool:
         return True
     traceback = error.__traceback__
     while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if positions.cell_of(file, None) is not None or not positions.is_library(file):
+        if positions.is_users(traceback.tb_frame.f_code.co_filename):
             return True
         traceback = traceback.tb_next
     return False

@@ -12,12 +12,14 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from failextract_nb._perobject import PerObject
+from failextract_nb._strings import type_name
 from failextract_nb.ipython.runs import RUN, CellRun, current, current_run
 from failextract_nb.ipython.sources._later import forget, when_imported
 from failextract_nb.ipython.sources._source import Source, is_users
 
 _SETTLE = "_failextract_nb_unread"  # of a failed future: what to do when it dies unread
 _NAME = "_failextract_nb_name"  # of a failed future: the function that was submitted
+NAMELESS = "a future"
 _POOL = "concurrent.futures.thread"
 
 
@@ -96,7 +98,7 @@ class Futures(Source):
         if future.__dict__.get(RUN) is None or future.done():
             return
         function = getattr(work, "fn", None)  # of the pool's own item
-        future.__dict__[_NAME] = getattr(function, "__qualname__", "a future")
+        future.__dict__[_NAME] = getattr(function, "__qualname__", NAMELESS)
         future.__dict__[_SETTLE] = self._dies
         future.__class__ = _unread_class(type(future))
         key = id(future)
@@ -105,11 +107,10 @@ class Futures(Source):
 
     def _dies(self, future: Any) -> None:
         error, run = future.__dict__.get("_exception"), future.__dict__.get(RUN)
-        if error is not None and self.active and _kind_of(error) not in run.read:
-            name = name_of(error)
-            if name == "a future":
-                name = str(future.__dict__.get(_NAME, name))
-            self.failed(error, origin="future", name=name, run=run)
+        if error is not None and self.active:
+            kind, name = _kind_of(future, error)
+            if (kind, name) not in run.read:
+                self.failed(error, origin="future", name=name, run=run)
 
     def settle(self, run: CellRun | None) -> None:
         if not self._unread:
@@ -145,7 +146,7 @@ def _make_unread(cls: Any) -> Any:
         if error is not None and reader.f_code.co_name != "__repr__":
             run = future.__dict__.get(RUN)
             if run is not None:
-                run.read.add(_kind_of(error))
+                run.read.add(_kind_of(future, error))
             _is_read(future)
             _hand_on(run, reader.f_back)
         return error
@@ -189,17 +190,17 @@ def _was_raised(error: BaseException) -> bool:
     return error.__traceback__ is not None or is_users(error)
 
 
-def _kind_of(error: BaseException) -> tuple[type, str]:
-    """What equal work fails with: the type, and where."""
-    return type(error), name_of(error)
+def _kind_of(future: Any, error: BaseException) -> tuple[str, str]:
+    """What equal work fails with: the type's name, and the function that was submitted."""
+    return type_name(type(error)), name_of(error) or str(future.__dict__.get(_NAME, NAMELESS))
 
 
 def name_of(error: BaseException) -> str:
-    """The function that was submitted: the first below the pool's own."""
+    """The function that was submitted: the first below the pool's own, "" if it has no frame."""
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if "concurrent" not in code.co_filename:
             return code.co_qualname.replace("<locals>.", "")
         traceback = traceback.tb_next
-    return "a future"
+    return ""

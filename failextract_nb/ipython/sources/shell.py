@@ -101,7 +101,7 @@ def _deeper(ip: Any) -> Iterator[None]:
 
 def _stack(frame: FrameType | None) -> TracebackType | None:
     """Where the command stands, as the traceback of an exception that had been raised there."""
-    while frame is not None and _is_machinery(frame.f_code.co_filename):
+    while frame is not None and not positions.is_users(frame.f_code.co_filename):
         frame = frame.f_back
     traceback = None
     while frame is not None and not _runs_cells(frame.f_code):
@@ -112,7 +112,3 @@ def _stack(frame: FrameType | None) -> TracebackType | None:
 
 def _runs_cells(code: CodeType) -> bool:
     return code.co_name == "run_code" and code.co_filename == interactiveshell.__file__
-
-
-def _is_machinery(file: str) -> bool:
-    return positions.cell_of(file, None) is None and positions.is_library(file)

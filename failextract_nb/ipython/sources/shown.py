@@ -32,13 +32,13 @@ def _at(source: str, file: str, *functions: str) -> _Shower:
     return _Shower(source, file.replace("/", os.sep), frozenset(functions))
 
 
+_SCRIPTS = ("safe_execfile", "safe_execfile_ipy", "safe_run_module")
 _SHOWERS = (
     _at("display", "IPython/core/formatters.py"),
     _at("callback", "IPython/core/events.py"),
     _at("callback", "ipywidgets/widgets/widget_output.py", "__exit__"),
     _at("callback", "ipywidgets/"),
-    _at("run", "IPython/core/interactiveshell.py", *("safe_execfile", "safe_execfile_ipy")),
-    _at("run", "IPython/core/interactiveshell.py", "safe_run_module"),
+    _at("run", "IPython/core/interactiveshell.py", *_SCRIPTS),
     _at("", "IPython/core/magics/execution.py", "tb"),  # shows an old one again
     _at("cell", "IPython/core/magics/"),  # %%time of IPython before 9.4
 )
@@ -106,7 +106,7 @@ class Shown(Source):
 
 def _who_shows(frame: FrameType | None) -> tuple[str, Any]:
     """The origin of what is shown, and the frame that tells more; "" if it is none of ours."""
-    first = True
+    may_be_users = True  # until IPython runs a cell here
     for _ in range(MAX_FRAMES):
         if frame is None:
             break
@@ -117,9 +117,9 @@ def _who_shows(frame: FrameType | None) -> tuple[str, Any]:
         if _is_cells_own(frame):
             return "", frame
         # The user's own code has caught it, and shows it on purpose; rich stands in between.
-        if first and not _is_passed_on(code.co_filename):
+        if may_be_users and positions.is_users(code.co_filename):
             return "", frame
-        first = first and code.co_name not in _RUNS_A_CELL
+        may_be_users = may_be_users and code.co_name not in _RUNS_A_CELL
         frame = frame.f_back
     return "", frame
 
@@ -146,10 +146,6 @@ def _is_shown_again(frame: FrameType | None) -> bool:
             return again
         frame = frame.f_back
     return False
-
-
-def _is_passed_on(file: str) -> bool:
-    return positions.cell_of(file, None) is None and positions.is_library(file)
 
 
 def _is_cells_own(frame: FrameType) -> bool:

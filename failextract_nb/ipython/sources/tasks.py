@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from failextract_nb.ipython.runs import RUN, CellRun, current, current_run
 from failextract_nb.ipython.sources._source import Source, is_users
-from failextract_nb.ipython.sources.futures import name_of
+from failextract_nb.ipython.sources.futures import NAMELESS, name_of
 
 FEW = 1_000  # tasks that are remembered before the list is looked through
 _DEFAULT_NAME = re.compile(r"Task-\d+")
@@ -48,7 +48,7 @@ class Tasks(Source):
         def create_task(loop: Any, coro: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             task = original(loop, coro, **kwargs)
-            if self.active and current.get() is not None:
+            if self.active and current.get() is not None and hasattr(task, "_log_traceback"):
                 try:
                     self._made.append(weakref.ref(task))
                 except TypeError:  # of a task factory whose tasks cannot be referred to
@@ -144,4 +144,4 @@ def _name_of(owner: Any, error: BaseException) -> str:
         given = owner.get_name()
         return name if _DEFAULT_NAME.fullmatch(given) else f"{given} {name}"
     callback = getattr(owner, "_callback", None)
-    return str(getattr(callback, "__qualname__", None) or name_of(error))
+    return str(getattr(callback, "__qualname__", None) or name_of(error) or NAMELESS)
