@@ -6,7 +6,6 @@ that a hundred thousand failures sort and filter while one waits.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     Rows = np.ndarray[Any, Any]
 
-SEARCHED = ("where", "type", "message", "name", "file", "thread", "tags")
 SAMPLE = 1_000  # rows that tell whether a column repeats itself
 
 
@@ -40,7 +38,7 @@ class View:
             known = ", ".join(map(str, self.frame.columns))
             raise KeyError(f"there is no column {column!r}; there are: {known}")
         values = self.frame[column].iloc[self.rows]
-        return self._of(self.rows[_order(values, ascending)])
+        return View(self.frame, self.rows[_order(values, ascending)])
 
     def filter(self, expression: str) -> View:
         """Those that a pandas query keeps, such as ``type == 'KeyError' and line > 3``.
@@ -53,33 +51,12 @@ class View:
         kept: Any = self.frame.eval(expression)
         if np.shape(kept) != (len(self.frame),) or kept.dtype.kind != "b":
             raise ValueError(f"{expression!r} is not true or false for each failure")
-        return self._of(self.rows[kept.to_numpy(dtype=bool, na_value=False)[self.rows]])
-
-    def search(self, text: str) -> View:
-        """Those with ``text`` in one of the ``SEARCHED`` columns, whatever its case."""
-        import numpy as np
-
-        wanted, searched = text.casefold(), self._searched
-        if len(self.rows) < len(searched):
-            searched = [searched[row] for row in self.rows.tolist()]
-        found = np.array([wanted in one for one in searched], dtype=bool)
-        return self._of(self.rows[found])
+        return View(self.frame, self.rows[kept.to_numpy(dtype=bool, na_value=False)[self.rows]])
 
     def window(self, start: int, count: int) -> pd.DataFrame:
         """``count`` rows from ``start`` on (0-based), under their numbers in the whole frame."""
         start = max(0, start)
         return self.frame.iloc[self.rows[start : start + max(0, count)]]
-
-    @cached_property
-    def _searched(self) -> list[str]:
-        columns = [self.frame[name].tolist() for name in SEARCHED]
-        return ["\n".join(row).casefold() for row in zip(*columns, strict=True)]
-
-    def _of(self, rows: Rows) -> View:
-        view = View(self.frame, rows)
-        if "_searched" in self.__dict__:  # of the whole frame, so it is the same
-            view.__dict__["_searched"] = self._searched
-        return view
 
 
 def _order(values: pd.Series[Any], ascending: bool) -> Rows:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 
-from failextract_nb import table
+from failextract_nb import printed
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "build" / "demo"
@@ -28,7 +28,7 @@ def main() -> int:
     nbformat.write(notebook, OUT / "quickstart.ipynb")
     report = json.loads((OUT / "reports" / "failures.json").read_text(encoding="utf-8"))
     about = report["metadata"]
-    print(f"\nCaptured: {table.to_text(report['failures'], about)}\n\nReports:")
+    print(f"\nCaptured: {printed.to_text(report['failures'], about)}\n\nReports:")
     for path in sorted((OUT / "reports").iterdir()):
         print(f"  {os.path.relpath(path)}  ({path.stat().st_size} bytes)")
     print(f"\nThe executed notebook: {os.path.relpath(OUT / 'quickstart.ipynb')}")

@@ -1,0 +1,239 @@
+"""The failures as columns, kept up to date while failures come, change and go.
+
+Everything here is extended by what is new and never made anew, so that a table of a hundred
+thousand failures follows a session that goes on failing.
+"""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
+
+from failextract_nb import table
+from failextract_nb.failure import UNKNOWN, where
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    Numbers = np.ndarray[Any, Any]
+
+Record = Mapping[str, Any]
+
+_CELL_FILES = ("Cell In[", "<ipython-input")
+MAX_DEPTH = 50  # of causes and members; what capture writes is far flatter
+
+
+class Column:
+    """What a function says of each record, written as numbers: the place in ``distinct``."""
+
+    def __init__(self, value_of: Callable[[Record], Any]) -> None:
+        self.distinct: list[Any] = []
+        self._value_of = value_of
+        self._known: dict[Hashable, int] = {}
+        self._codes = array("q")
+
+    def extend(self, records: Iterable[Record]) -> None:
+        """Take in what follows the records that are known."""
+        known, distinct = self._known, self.distinct
+        for said in map(self._value_of, records):
+            value = said
+            try:
+                code = known.get(value)
+            except TypeError:  # a list or so, in a record of a user's
+                value = repr(said)
+                code = known.get(value)
+            if code is None:
+                code = known[value] = len(distinct)
+                distinct.append(value)
+            self._codes.append(code)
+
+    def forget(self, part: slice) -> None:
+        """Take records out at one end; what they said keeps its number."""
+        del self._codes[part]
+
+    @property
+    def codes(self) -> Numbers:
+        """The numbers, one for each record: a copy."""
+        import numpy as np
+
+        return np.array(self._codes, dtype="int64")
+
+
+def equality(record: Record) -> tuple[Any, ...]:
+    """What equal failures have in common.
+
+    A cell that runs again has another number: its id stands for it.
+    """
+    get = record.get
+    name, file = get("test_name"), get("test_file")
+    if name == UNKNOWN or name == f"In[{get('execution_count')}]":
+        name = ""
+    if isinstance(file, str) and file.startswith(_CELL_FILES):
+        file = get("cell_id") or file
+    return (
+        get("exception_type") or "",
+        get("exception_message") or "",
+        get("line_number") or "",
+        get("origin") or "",
+        UNKNOWN if file is None else file,
+        "" if name is None else name,
+    )
+
+
+def _tags(record: Record) -> str | tuple[str, ...] | None:
+    tags = record.get("tags")
+    return tuple(dict.fromkeys(map(str, tags))) if isinstance(tags, list) else tags
+
+
+# Facet -> its value in a record; a tuple where there may be several.
+FACETS: dict[str, Callable[[Record], Any]] = {
+    "type": methodcaller("get", "exception_type"),
+    "origin": methodcaller("get", "origin"),
+    "cell": methodcaller("get", "cell_id"),
+    "thread": methodcaller("get", "thread_name"),
+    "tag": _tags,
+}
+
+
+def values_of(value: Any) -> tuple[str, ...]:
+    """What a facet's value in a record counts for: nothing, one text, or several."""
+    if isinstance(value, tuple):
+        return value
+    return (str(value),) if value else ()
+
+
+def source_of(record: Record) -> str:
+    """The source that was run: the cell's, else the function's; "" where none is known."""
+    return str(record.get("cell_source") or record.get("test_source") or "")
+
+
+def text_of(record: Record) -> str:
+    """All that a search looks through, but for sources; case is folded."""
+    keys = ("exception_type", "exception_message", "test_name", "test_file", "thread_name")
+    parts = [where(record), *(str(record.get(key) or "") for key in keys)]
+    parts += values_of(_tags(record))
+    parts.append(str(record.get("exception_traceback") or ""))
+    parts += (f"{name} = {value}" for name, value in _variables(record))
+    return "\n".join(parts).casefold()
+
+
+def _variables(raised: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[object, Any]]:
+    """Arguments, fixtures and locals, those of causes and members too."""
+    arguments = raised.get("test_args")
+    yield from enumerate(arguments if isinstance(arguments, list) else ())
+    frames, last = raised.get("locals"), None
+    for held in (
+        raised.get("test_kwargs"),
+        raised.get("fixtures"),
+        *(frames if isinstance(frames, list) else ()),
+    ):
+        if isinstance(held, Mapping) and held is not last:
+            yield from held.items()
+            last = held
+    for key in ("causes", "exceptions"):
+        inner = raised.get(key)
+        for one in inner if isinstance(inner, list) and depth else ():
+            if isinstance(one, Mapping):
+                yield from _variables(one, depth - 1)
+
+
+class Rows:
+    """One row for each failure that is kept, oldest first."""
+
+    def __init__(self) -> None:
+        self.records: Sequence[Record] = []
+        self.dropped = 0  # older failures that are not kept: a row's number is dropped + place + 1
+        self.groups = Column(equality)
+        self.facets = {name: Column(values) for name, values in FACETS.items()}
+        self.cells: dict[str, str] = {}  # id -> the name that it had when it last failed
+        self.searched = False  # whether anybody has searched: texts are made then
+        self.texts: list[str] = []
+        self.sources = Column(source_of)
+        self._frame: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def update(self, records: Sequence[Record], dropped: int, anew: bool) -> tuple[int, int] | None:
+        """Take in the store's records, of which ``dropped`` are gone; ``anew`` after a clear.
+
+        Returns how many rows went from the front, and how many of the others are as they were;
+        None where all are, and nothing came.
+        """
+        gone = len(self.records) if anew else min(dropped - self.dropped, len(self.records))
+        old = self.records[gone:] if gone else self.records
+        # A record that changed is another object: the store never writes into one.
+        kept = len(old)
+        if not all(map(operator.is_, old, records)) or kept > len(records):
+            same = (
+                place
+                for place, pair in enumerate(zip(old, records, strict=False))
+                if pair[0] is not pair[1]
+            )
+            kept = next(same, min(len(old), len(records)))
+        if not gone and kept == len(old) == len(records):
+            return None
+        self._forget(gone, kept)
+        self.records, self.dropped = records, dropped
+        self._extend(records[kept:] if kept else records)
+        return gone, kept
+
+    def _columns(self) -> list[Column]:
+        return [self.groups, *self.facets.values(), *([self.sources] if self.searched else [])]
+
+    def _forget(self, gone: int, kept: int) -> None:
+        for part in (slice(gone), slice(kept, None)):
+            for column in self._columns():
+                column.forget(part)
+            del self.texts[part]
+        if self._frame is not None:
+            self._frame = self._frame.iloc[gone : gone + kept]
+
+    def _extend(self, records: Sequence[Record]) -> None:
+        for column in self._columns():
+            column.extend(records)
+        if self.searched:
+            self.texts += map(text_of, records)
+        for record in records:
+            if cell := record.get("cell_id"):
+                count = record.get("execution_count")
+                self.cells[str(cell)] = f"In[{count}]" if count else "a cell"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows as ``table.to_frame`` has them, numbered since the last clear."""
+        import pandas as pd
+
+        known = 0 if self._frame is None else len(self._frame)
+        if self._frame is None or known < len(self.records):
+            new = table.to_frame(self.records[known:], self.dropped + known + 1)
+            self._frame = pd.concat([self._frame, new]) if known else new
+        return self._frame
+
+    def search(self, text: str, among: Numbers | None = None) -> Numbers:
+        """Which rows hold ``text``, whatever its case: true or false for each.
+
+        ``among`` says which rows can.
+        """
+        import numpy as np
+
+        if not self.searched:
+            self.searched = True
+            self.sources.extend(self.records)
+            self.texts += map(text_of, self.records)
+        wanted = text.casefold()
+        found = np.zeros(len(self.records), dtype=bool)
+        if among is None:
+            found[:] = [wanted in one for one in self.texts]
+        else:
+            places = np.flatnonzero(among)
+            found[places] = [wanted in self.texts[place] for place in places.tolist()]
+        hits = np.array([wanted in one.casefold() for one in self.sources.distinct], dtype=bool)
+        if hits.any():
+            inside = hits[self.sources.codes]
+            found |= inside if among is None else inside & among
+        return found
