@@ -11,7 +11,7 @@ from pathlib import Path
 from sys import getsizeof
 from typing import Any, ClassVar
 
-from failextract_nb import autosave, capture, failure, report, table
+from failextract_nb import autosave, capture, failure, printed, report, table
 from failextract_nb._native import native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
@@ -124,11 +124,8 @@ class FailureExtractor(metaclass=_OneActive):
         if not isinstance(config, OutputConfig):
             config = OutputConfig(config)
         store = self._store
-        counts = {
-            "dropped_failures": store.failures.dropped,
-            "dropped_passed": store.passed.dropped,
-        }
-        path = report.save(config, store.failures.snapshot(), store.passed.snapshot(), counts)
+        failures, passed = store.failures.snapshot(), store.passed.snapshot()
+        path = report.save(config, failures, passed, store.dropped())
         with store.lock:
             store.save_times.note(time.perf_counter() - started)
         return path
@@ -182,6 +179,7 @@ class FailureExtractor(metaclass=_OneActive):
                 store.passed.drop_oldest()
             crossed = store.trim()
         store.warn(kind for kind in crossed if kind == "memory")
+        store.tell()
 
     def get_statistics(self) -> dict[str, Any]:
         """Counts, limits and times, in O(1).
@@ -233,14 +231,19 @@ class FailureExtractor(metaclass=_OneActive):
         return unsubscribe
 
     def to_frame(self) -> Any:
-        """The failures as a pandas DataFrame, one row each, oldest first."""
-        return table.to_frame(self.failures.snapshot())
+        """The failures as a pandas DataFrame, one row each, oldest first.
+
+        They are numbered since the last ``clear()``, also those that are not kept any more.
+        """
+        failures = self.failures
+        with self._store.lock:
+            return table.to_frame(failures.snapshot(), failures.dropped + 1)
 
     def __repr__(self) -> str:
-        return table.to_text(self.failures.snapshot(), self.get_statistics())
+        return printed.to_text(self.failures.snapshot(), self.get_statistics())
 
     def _repr_html_(self) -> str:
-        return table.to_html(self.failures.snapshot(), self.get_statistics())
+        return printed.to_html(self.failures.snapshot(), self.get_statistics())
 
 
 # A fork waits for a moment when no other thread is at work here: the child has no such threads.

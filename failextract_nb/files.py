@@ -7,10 +7,10 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from weakref import WeakValueDictionary
 
 ATTEMPTS = 3
@@ -54,7 +54,16 @@ def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
 
 
 def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
-    """Write to a temporary file beside ``path``, then put it in its place in one step."""
+    with replacing(path) as file:
+        file.writelines(chunks())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A temporary file beside ``path`` that is put in its place in one step at the end.
+
+    Whatever is raised before that leaves the old file as it was.  Raises OSError.
+    """
     if path.is_dir():
         raise IsADirectoryError(
             errno.EISDIR, "the report needs a file, and this is a folder", str(path)
@@ -67,7 +76,7 @@ def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
             dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
         )
         with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.writelines(chunks())
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(target))

@@ -95,6 +95,16 @@ class Kept(Sequence[Record], Generic[Record]):
             number = self.ids.get(record_id)
             return None if number is None else self._records[number]
 
+    def sized(self) -> list[tuple[Record, int]]:
+        """The records as they are now, each with the size that it came with."""
+        with self._lock:
+            sizes = (size - OVERHEAD for size in self._sizes)
+            return list(zip(self._records.values(), sizes, strict=True))
+
+    def restart(self, dropped: int) -> None:
+        """Count on from where ``dropped`` older records were; there must be none now."""
+        self._first = self.dropped = dropped
+
     def append(self, record: Record, size: int) -> None:
         """Add ``record`` as the newest; ``size`` is what it holds alone (``own_size``)."""
         number = self._first + len(self._records)

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
@@ -20,6 +20,17 @@ MANY_FAILURES = 1_000  # a session with more gets one warning
 REMEMBERED_PROBLEMS = 20
 
 Listener = Callable[[Failure], None]
+Watcher = Callable[[], None]
+
+
+class Forgotten(NamedTuple):
+    """What a ``clear`` took away, so that it can come back."""
+
+    failures: list[tuple[Failure, int]]  # each with its size
+    passed: list[tuple[Passed, int]]
+    dropped: tuple[int, int]  # failures and passes
+    passes: int
+    interrupted: int
 
 
 def nothing() -> None:
@@ -55,6 +66,9 @@ class Store:
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
         self.listeners: tuple[Listener, ...] = ()
+        self.watchers: tuple[Watcher, ...] = ()  # are told that there is something new to see
+        self.remembers = False  # whether the next clear() is to be undone, and what it took
+        self.forgotten: Forgotten | None = None
         # The notebook tells here what nobody has asked for until now, such as a task's exception.
         self.before_looking: Callable[[], None] = nothing
         self.capture_times = Recent()
@@ -79,6 +93,12 @@ class Store:
             crossed = self.trim()
         if crossed:
             self.warn(crossed)
+        self.tell()
+
+    def tell(self) -> None:
+        """Let those who watch know that failures came, changed or went."""
+        for watcher in self.watchers:
+            watcher()
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
         with self.lock:
@@ -91,6 +111,7 @@ class Store:
             self._replace(new, size)
             crossed = self.trim()
         self.warn(crossed)
+        self.tell()
         return True
 
     def _replace(self, record: Failure, size: int) -> None:
@@ -135,6 +156,10 @@ class Store:
             else:
                 break
         return crossed
+
+    def dropped(self) -> dict[str, int]:
+        """What a report says of the records that are not kept any more."""
+        return {"dropped_failures": self.failures.dropped, "dropped_passed": self.passed.dropped}
 
     @property
     def bytes(self) -> int:
@@ -184,13 +209,58 @@ class Store:
 
     def clear(self) -> None:
         with self.lock:
-            self.generation += 1
-            self.failures.clear()
-            self.passed.clear()
-            self.by_type.clear()
-            self.by_origin.clear()
-            self.expected = 0
-            self.warned.clear()
+            self.forgotten = self._all() if self.remembers else None
+            self.remembers = False
+            self._empty()
             self.problems.clear()
-            self.interrupted = 0
-            self._passes_before += self.pass_count
+        self.tell()
+
+    def _empty(self) -> None:
+        self.generation += 1
+        self.failures.clear()
+        self.passed.clear()
+        self.by_type.clear()
+        self.by_origin.clear()
+        self.expected = 0
+        self.warned.clear()
+        self.interrupted = 0
+        self._passes_before += self.pass_count
+
+    def _all(self) -> Forgotten:
+        return Forgotten(
+            self.failures.sized(),
+            self.passed.sized(),
+            (self.failures.dropped, self.passed.dropped),
+            self.pass_count,
+            self.interrupted,
+        )
+
+    def restore(self) -> int:
+        """Bring back what the last ``clear`` took, before what came since; how many failures.
+
+        0 where nothing was remembered.
+        """
+        with self.lock:
+            before, since = self.forgotten, self._all()
+            self.forgotten = None
+            if before is None:
+                return 0
+            warned = set(self.warned)
+            self._empty()
+            self.warned |= warned
+            self.failures.restart(before.dropped[0])
+            self.passed.restart(before.dropped[1])
+            for failure, size in (*before.failures, *since.failures):
+                if failure["id"] not in self.failures.ids:
+                    self.failures.append(failure, size)
+                    self._count(failure, 1)
+            for passed, size in (*before.passed, *since.passed):
+                if passed["id"] not in self.passed.ids:
+                    self.passed.append(passed, size)
+            self.failures.dropped += since.dropped[0]
+            self.passed.dropped += since.dropped[1]
+            self._passes_before -= before.passes + since.passes
+            self.interrupted = before.interrupted + since.interrupted
+            self.trim()
+        self.tell()
+        return len(before.failures)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ __all__ = ["NotAReport", "OutputFormatter", "extension", "for_path", "get", "nam
 GROUP = "failextract_nb.formats"
 
 _registered: dict[str, OutputFormatter] = {}
+watchers: list[Callable[[], None]] = []  # are told that there is a new format
 
 
 def names() -> list[str]:
@@ -57,6 +59,8 @@ def register(name: str, formatter: OutputFormatter | type[OutputFormatter]) -> N
     if name in _in_folder():
         raise ValueError(f"{name!r} is built in; register yours under another name")
     _registered[name] = _checked(name, formatter)
+    for watcher in watchers:
+        watcher()
 
 
 def extension(name: str) -> str:
