@@ -7,13 +7,15 @@ LOWEST := .venv-lowest
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check
+NPM := $(PYTHON) labextension/build.py npm
+NODE_MODULES := labextension/node_modules
 XSD := build/junit-10.xsd
 # A kernel that a test starts writes where the test says, and nowhere else.
 export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-lowest lint format bench bench-quick matrix soak lab clean
+.PHONY: help demo test test-front test-lowest front lint format bench bench-quick matrix soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -22,14 +24,22 @@ help:  ## say what there is
 demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
 	$(BIN)/python notebooks/demo.py
 
-test: lint $(VENV)/.ready $(XSD)  ## lint, then all tests, with the coverage floor
+test: lint test-front $(VENV)/.browser $(XSD)  ## lint, then all tests, with the coverage floor
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/python -m coverage run -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
+	$(BIN)/python -m coverage run -m pytest -n 0 tests/browser
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
-test-lowest: $(LOWEST)/.ready $(XSD)  ## all tests with the lowest versions that are promised
-	$(LOWEST)/bin/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+test-front: $(NODE_MODULES)/.ready  ## check and test the front end alone, in Node.js
+	$(NPM) run check
+	$(NPM) test
+
+test-lowest: $(LOWEST)/.ready $(XSD)  ## the Python tests with the lowest versions that are promised
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
+
+front:  ## build the front end, if its sources have changed
+	@$(PYTHON) labextension/build.py
 
 lint: $(VENV)/.ready  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -57,6 +67,10 @@ lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
 
 clean:  ## remove what was made, environments too
 	rm -rf build dist $(VENV) $(LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf failextract_nb/widget/static $(NODE_MODULES)
+
+# Whatever uses an environment uses the front end as its sources are now.
+$(VENV)/.ready $(LOWEST)/.ready $(BENCH)/.ready $(NODE_MODULES)/.ready: | front
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -65,6 +79,15 @@ $(VENV)/.ready: pyproject.toml
 
 $(VENV)/.lab: $(VENV)/.ready
 	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[lab]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.ready tests/browser/chromium.py
+	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[browser]'
+	$(BIN)/python tests/browser/chromium.py
+	@touch $@
+
+$(NODE_MODULES)/.ready: labextension/package-lock.json
+	$(NPM) ci --include=dev
 	@touch $@
 
 $(LOWEST)/.ready: pyproject.toml tests/lowest.txt

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from failextract_nb.formats import NotAReport as NotAReport
     from failextract_nb.formats import OutputFormatter as OutputFormatter
     from failextract_nb.report import OutputConfig as OutputConfig
+    from failextract_nb.widget import FailureTable as FailureTable
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,7 @@ _HOMES = {
     "CSVFormatter": "formats.csv",
     "Failure": "failure",
     "FailureExtractor": "extractor",
+    "FailureTable": "widget",
     "FixtureExtractor": "fixtures",
     "HTMLFormatter": "formats.html",
     "JSONFormatter": "formats.json",
@@ -45,6 +47,7 @@ __all__ = [
     "CSVFormatter",
     "Failure",
     "FailureExtractor",
+    "FailureTable",
     "FixtureExtractor",
     "HTMLFormatter",
     "JSONFormatter",

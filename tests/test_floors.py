@@ -12,18 +12,23 @@ PACKAGE = Path(failextract_nb.__file__).parent
 # Floor by floor, lowest first. A module may import from its own floor and from those below; doors
 # may not import doors, but for a package's own modules and what is named in DOORS_THAT_OPEN_DOORS.
 FLOORS = [
-    {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"},
+    {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
+    | {"_front"},
     {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
-    | {"kept", "files", "recent"},
+    | {"kept", "files", "recent", "rows", "shown", "printed"},
     {"store", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},
 ]
 # The magic that takes code from run_cell_magic is a block around it.
 DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")}
-HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets"}
-# The package of the notebook's door is itself loaded by %load_ext only.
-MAY_BE_HEAVY = {"ipython": {"IPython", "traitlets"}}
+HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
+# The package of the notebook's door is itself loaded by %load_ext only, the model of the table
+# when it is first shown.
+MAY_BE_HEAVY = {
+    "ipython": {"IPython", "traitlets"},
+    "widget": {"anywidget", "numpy", "orjson", "traitlets"},
+}
 
 
 def parts() -> list[str]:

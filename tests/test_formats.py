@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 from itertools import chain
@@ -443,6 +445,7 @@ def html(text):
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "ul", "li"),
     *("details", "summary", "b", "small", "table", "tbody", "tr", "th", "td", "pre"),
+    *("div", "noscript", "script"),
 }
 
 
@@ -454,8 +457,8 @@ def test_html_shows_the_records_as_plain_text(records):
     page = html(written("html", records, records))
     assert {element.tag for element in page.iter()} <= TAGS
     names = {name for element in page.iter() for name in element.keys()}
-    assert names <= {"lang", "charset", "http-equiv", "content", "name", "id"}
-    found = page.findall("body/details")
+    assert names <= {"lang", "charset", "http-equiv", "content", "name", "id", "type"}
+    found = page.findall("body/noscript/details")
     for record, details in zip(records, found, strict=True):
         assert details.get("id") == visible(record["id"])
         texts = [pre.text or "" for pre in details.findall("pre")]
@@ -474,12 +477,32 @@ def test_html_shows_the_records_as_plain_text(records):
 
 
 def test_html_needs_nothing_from_elsewhere():
-    """One file: no script, no link, nothing loaded; it says so to the browser too."""
+    """One file: no link, nothing loaded, one script; the browser is told to run no other."""
     text = written("html", stored([example(exception_message="<img src=http://x.y/z>")]))
     page = html(text)
-    assert not {"script", "link", "img", "iframe"} & {element.tag for element in page.iter()}
+    assert not {"link", "img", "iframe"} & {element.tag for element in page.iter()}
+    data, script = page.findall("body/script")
+    assert data.get("type") == "application/json"
+    assert not script.keys()
     policy = page.find("head/meta[@http-equiv='Content-Security-Policy']").get("content")
     assert policy.startswith("default-src 'none'")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.count("script-src") == 1
+
+
+def test_html_has_the_records_as_data():
+    """The table in the page reads them whole; no text of theirs can end the data."""
+    texts = ("</script><!--<script>", "\u2028ä\x00", "\ud800", "{}")
+    records = stored(example(exception_message=text, id=text) for text in texts)
+    page = html(written("html", records))
+    data = page.find("body/script[@id='failextract-failures']").text
+    assert "<" not in data
+    assert json.loads(data) == json.loads(json.dumps(records))
+    assert (
+        json.loads(html(written("html", [])).find("body/script[@id='failextract-failures']").text)
+        == []
+    )
 
 
 def test_html_says_that_nothing_failed():

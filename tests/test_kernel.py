@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -81,50 +80,32 @@ def test_lines_and_places_in_a_kernel(tmp_path):
 
 
 def test_the_table_in_a_notebook(tmp_path):
-    """HTML, and export buttons that write the file and say where; nothing says what comes."""
+    """A widget, and for those who run none text, static HTML and records; one model for all."""
     run = execute(
         notebook(
             "%failextract",
             "raise ValueError('<script>alert(1)</script> & more')",
             "%failextract show",
-            "from failextract_nb import FailureExtractor\nFailureExtractor()",
-            "from failextract_nb import formats\nfrom failextract_nb.widget import export_buttons\n"
-            "box = export_buttons(FailureExtractor())\n"
-            "buttons = {b.description: b for b in box.children[0].children[1:]}\n"
-            "assert list(buttons) == formats.names()\n"
-            "for b in buttons.values():\n    b.click()\n    print(box.children[1].value)",
-            "FailureExtractor().to_frame()",
-            "import os\n"
-            "os.rename('failextract-report.json', 'x')\n"
-            "os.mkdir('failextract-report.json')\nbuttons['json'].click()\n"
-            "print(box.children[1].value)",
+            "from failextract_nb import FailureExtractor, FailureTable\nFailureExtractor()",
+            "FailureTable()",
+            "len(FailureTable().frame), FailureTable() is FailureTable()",
         ),
         tmp_path,
         extension=True,
     )
     cells = run.notebook.cells
     assert "No failures yet" in output(cells[0])
-    for cell in cells[2:4]:
-        table, buttons = cell.outputs
-        assert "&lt;script&gt;alert(1)" in table["data"]["text/html"]
-        assert "<script>" not in table["data"]["text/html"]
-        assert "application/vnd.jupyter.widget-view+json" in buttons["data"]
-        assert "%failextract export" in buttons["data"]["text/plain"]
-    said = output(cells[4]).splitlines()
-    for name, line in zip(sorted_formats(), said, strict=True):
-        path = line.removeprefix("1 failure written to ")
-        assert os.path.dirname(path) == str(tmp_path), name
-    assert "ValueError" in output(cells[5])
-    assert "Not written" in output(cells[6])
-    assert "IsADirectoryError" in output(cells[6])
-    report = json.loads((tmp_path / "x").read_text())
-    assert report["failures"][0]["exception_type"] == "ValueError"
-
-
-def sorted_formats() -> list[str]:
-    from failextract_nb import formats
-
-    return formats.names()
+    models = set()
+    for cell in cells[2:5]:
+        (table,) = (out["data"] for out in cell.outputs)
+        assert "&lt;script&gt;alert(1)" in table["text/html"]
+        assert "<script>" not in table["text/html"]
+        assert "ValueError" in table["text/plain"]
+        records = table["application/vnd.failextract.failures.v1+json"]
+        assert records["failures"][0]["exception_type"] == "ValueError"
+        models.add(table["application/vnd.jupyter.widget-view+json"]["model_id"])
+    assert len(models) == 1
+    assert output(cells[5]) == "(1, True)"
 
 
 def test_who_runs_the_notebook_may_tell_the_place_of_a_cell(tmp_path):

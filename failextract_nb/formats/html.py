@@ -1,11 +1,14 @@
-"""HTML: one file that opens anywhere, offline, and is readable without JavaScript."""
+"""HTML: one file that opens anywhere, offline: the failure table, and pages without JavaScript."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from failextract_nb import _front
 from failextract_nb import failure as words
 from failextract_nb.formats._base import (
     Metadata,
@@ -18,32 +21,36 @@ from failextract_nb.formats._base import (
     title,
     visible,
 )
+from failextract_nb.formats.json import dumps
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --mark: #d1242f; }
 @media (prefers-color-scheme: dark) { :root { --mark: #ff7b72; } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
-details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
-details > *:not(summary) { margin-left: 1rem; margin-right: 1rem; }
-summary { cursor: pointer; padding: .5rem 1rem; overflow-wrap: anywhere; }
-summary b { color: var(--mark); }
-summary small { opacity: .75; margin-left: .75rem; }
-pre { background: var(--soft); padding: .75rem 1rem; border-radius: 6px; overflow-x: auto;
+noscript details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
+noscript details > *:not(summary) { margin-left: 1rem; margin-right: 1rem; }
+noscript summary { cursor: pointer; padding: .5rem 1rem; overflow-wrap: anywhere; }
+noscript summary b { color: var(--mark); }
+noscript summary small { opacity: .75; margin-left: .75rem; }
+noscript pre { background: var(--soft); padding: .75rem 1rem; border-radius: 6px; overflow-x: auto;
       font: 13px/1.45 ui-monospace, monospace; }
-table { border-collapse: collapse; margin: .75rem 1rem; }
-th, td { text-align: left; vertical-align: top; padding: .2rem .75rem .2rem 0;
+noscript table { border-collapse: collapse; margin: .75rem 1rem; }
+noscript :is(th, td) { text-align: left; vertical-align: top; padding: .2rem .75rem .2rem 0;
          border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-td { font: 13px/1.45 ui-monospace, monospace; }
-h3 { font-size: 1rem; margin-bottom: .25rem; }
+noscript td { font: 13px/1.45 ui-monospace, monospace; }
+noscript h3 { font-size: 1rem; margin-bottom: .25rem; }
 """
 
-# No script can run and nothing can be loaded, whatever a record holds.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# Nothing can be loaded and no script can run but ours, whatever a record holds.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'"
 
 
 class HTMLFormatter(OutputFormatter):
-    """A page with a ``<details>`` for each failure.  ElementTree escapes all text."""
+    """The failure table over the records as JSON; without JavaScript a ``<details>`` for each.
+
+    ElementTree escapes all text, and JSON has no ``<``.
+    """
 
     extensions = (".html", ".htm")
 
@@ -51,19 +58,33 @@ class HTMLFormatter(OutputFormatter):
         self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
     ) -> Iterator[str]:
         failures = list(failures)
+        passed = None if passed is None else list(passed)
+        script = _front.read("report.js").strip()
         yield '<!DOCTYPE html>\n<html lang="en">\n'
-        yield _text(_head(len(failures)))
+        yield _text(_head(len(failures), script))
         yield "<body>\n"
         yield _text(_el("h1", "Failure report"))
         yield _text(_el("p", _summary(failures, passed, metadata)))
+        yield '<div id="failextract-table"></div>\n<noscript>\n'
         for number, record in enumerate(failures, 1):
             yield _text(_failure(number, record))
-        passed = list(passed or ())
+        yield "</noscript>\n"
+        yield from _data(failures)
+        yield f"<script>{script}</script>\n"
         if passed:
             names = (_el("li", one.get("test_name", words.UNKNOWN)) for one in passed)
             yield _text(_el("h2", "Passed"))
             yield _text(_el("ul", *names))
         yield "</body>\n</html>\n"
+
+
+def _data(failures: list[Mapping[str, Any]]) -> Iterator[str]:
+    """The records as JSON that nothing of a page's markup can be in."""
+    separator = '<script type="application/json" id="failextract-failures">\n['
+    for record in failures:
+        yield separator + dumps(record, pretty=False).replace("<", "\\u003c")
+        separator = ",\n"
+    yield f"{separator if not failures else ''}]</script>\n"
 
 
 def _el(tag: str, *content: object, **attributes: str) -> ET.Element:
@@ -89,8 +110,9 @@ def _text(element: ET.Element) -> str:
     return ET.tostring(element, encoding="unicode", method="html") + "\n"
 
 
-def _head(count: int) -> ET.Element:
-    policy = _el("meta", content=_POLICY)
+def _head(count: int, script: str) -> ET.Element:
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = _el("meta", content=_POLICY.format(digest))
     policy.set("http-equiv", "Content-Security-Policy")
     return _el(
         "head",

@@ -83,13 +83,15 @@ class Magics:
             self._ip.showtraceback()
 
     def display(self, extractor: FailureExtractor) -> None:
-        """Show the table: HTML and export buttons in a notebook, text in a terminal."""
+        """Show the table: live in a notebook, as text in a terminal."""
         if getattr(self._ip, "kernel", None) is None:
             print(repr(extractor))  # noqa: T201  # this is its display
             return
-        from failextract_nb.widget import show
+        from IPython.display import display
 
-        show(extractor)
+        from failextract_nb.widget import FailureTable
+
+        display(FailureTable())
 
     def _show(self, _arguments: list[str]) -> None:
         self.display(FailureExtractor())

@@ -1,0 +1,314 @@
+"""``FailureTable``: the failures of the session as a widget, one for each kernel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from failextract_nb import _front, failure, formats, printed
+from failextract_nb._safe import message_of
+from failextract_nb._strings import type_name
+from failextract_nb.extractor import FailureExtractor
+from failextract_nb.rows import FACETS, Rows
+from failextract_nb.shown import Shown, Wishes
+from failextract_nb.widget import protocol
+from failextract_nb.widget.answers import answer
+from failextract_nb.widget.exports import Export
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_LINES = 50  # travel with the state, so that a table needs no answer to be seen
+PAUSE = 0.1  # seconds between two updates of the page
+SHARE = 0.1  # of the time, at most, is spent on updates
+
+HOW = ("only", "add", "remove", "range", "all", "none")
+
+
+class _Looked(traitlets.TraitType):  # type: ignore[type-arg]
+    """A trait that is worked out when somebody looks at it, or observes it."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002  # the signature is traitlets'
+        return obj._look_at(self.name)
+
+    def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002
+        raise traitlets.TraitError(f"{self.name} follows the table; it cannot be set")
+
+
+class FailureTable(anywidget.AnyWidget):
+    """The failures of the session, live: look, search, filter, select, hand on.
+
+    ``search`` (text) and ``query`` (a pandas expression) narrow what is shown; ``frame`` is that
+    as a DataFrame, ``selected`` the part of it that is selected.  All four can be observed.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _state = traitlets.Dict().tag(sync=True)
+    search = traitlets.Unicode(help="text that the failures shown contain, whatever its case")
+    query = traitlets.Unicode(help="a pandas expression that is true for the failures shown")
+    frame = _Looked(help="the failures shown, as a DataFrame, in the order of the table")
+    selected = _Looked(help="the selected failures, as a DataFrame")
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # the store's lock may be taken under it, never around it
+        self._rows = Rows()
+        self._shown = Shown(self._rows, Wishes())
+        self._generation = -1
+        self.picked = np.zeros(0, dtype=bool)  # which rows are selected
+        self.version = 0
+        self.jobs: dict[str, Export] = {}
+        self._timer: threading.Timer | None = None
+        self._woken = False
+        self._pause = PAUSE
+        self._process = failure.process_id
+        self.closed = False
+        self._update()
+        super().__init__(_esm=_front.read("widget.js"), _state=self._first())
+        self.on_msg(self._received)
+        FailureExtractor._store.watchers += (self._wake,)
+        formats.watchers.append(self._wake)
+
+    def close(self) -> None:
+        """Take the table off every page, and stop following the session."""
+        self.closed = True
+        store = FailureExtractor._store
+        with store.lock:
+            store.watchers = tuple(one for one in store.watchers if one != self._wake)
+        with suppress(ValueError):
+            formats.watchers.remove(self._wake)
+        for export in self.jobs.values():
+            export.stop()
+        self.jobs.clear()
+        super().close()
+
+    # --- what is shown
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the reader has asked for."""
+        return self._shown.wishes
+
+    @contextmanager
+    def looking(self) -> Iterator[Shown]:
+        """What is shown, which stays so inside the block."""
+        with self._lock:
+            yield self._shown
+
+    def filter(self, expression: str | None = "") -> None:
+        """Show the failures for which a pandas expression is true, such as ``line > 3``.
+
+        The names are those of ``frame.columns``; nothing or "" shows all again.  Raises TraitError
+        for an expression that is not true or false for each failure.
+        """
+        self.query = expression or ""
+
+    def wish(self, **changes: Any) -> None:
+        """Change some of ``wishes``, such as ``sort``, ``descending``, ``grouped``, ``facets``."""
+        with self._lock:
+            self._shown = self._shown.wish(**changes)
+            self.version += 1
+        for name in {"search", "query"} & changes.keys():
+            setattr(self, name, changes[name])
+        self._tell()
+
+    @traitlets.validate("query")
+    def _valid_query(self, proposal: Any) -> str:
+        with self._lock:
+            try:
+                self._shown.wish(query=proposal["value"])
+            except Exception as error:
+                raise traitlets.TraitError(
+                    f"the failures cannot be filtered by {proposal['value']!r}: "
+                    f"{type(error).__name__}: {error}. The columns are: "
+                    f"{', '.join(self._rows.frame.columns)}"
+                ) from error
+        return str(proposal["value"])
+
+    @traitlets.observe("search", "query")
+    def _asked(self, change: Any) -> None:
+        if getattr(self.wishes, change["name"]) != change["new"]:
+            self.wish(**{change["name"]: change["new"]})
+
+    def failure(self, failure_id: str) -> Mapping[str, Any] | None:
+        """The record with this id; None where it is not kept any more."""
+        return FailureExtractor().failures.get(failure_id)
+
+    def select(self, how: str, keys: list[str]) -> None:
+        """Select lines by their keys: ``how`` is one of ``HOW``; ValueError for another."""
+        if how not in HOW:
+            raise ValueError(f"how must be one of {', '.join(HOW)}; got {how!r}")
+        with self._lock:
+            shown, picked = self._shown, self.picked.copy()
+            places = [place for key in keys if (place := shown.place(key)) is not None]
+            lines = range(min(places), max(places) + 1) if how == "range" and places else places
+            if how not in ("add", "remove"):
+                picked[:] = False
+            if how == "all":
+                picked[shown.kept] = True
+            elif how != "none":
+                picked[shown.members(lines)] = how != "remove"
+            self.picked = picked
+            self.version += 1
+        self._tell()
+
+    def _look_at(self, name: str) -> pd.DataFrame:
+        self.refresh()
+        with self._lock:
+            if name == "frame":
+                return self._shown.frame()
+            order = self._shown.ordered
+            return self._rows.frame.iloc[order[self.picked[order]]].copy()
+
+    # --- forgetting
+
+    def clear(self) -> int:
+        """Forget every failure, as ``FailureExtractor().clear()``; returns how many there were."""
+        count = len(FailureExtractor().failures)
+        FailureExtractor._store.remembers = True
+        FailureExtractor().clear()
+        self._show_now()
+        return count
+
+    def undo(self) -> int:
+        """Bring back what the last ``clear`` of the table took; returns how many failures."""
+        count = FailureExtractor._store.restore()
+        self._show_now()
+        return count
+
+    @property
+    def _forgotten(self) -> int:
+        """Failures that ``undo`` would bring back."""
+        forgotten = FailureExtractor._store.forgotten
+        return len(forgotten.failures) if forgotten else 0
+
+    # --- following the session
+
+    def refresh(self) -> None:
+        """Look at the store now, and tell the page what is new."""
+        FailureExtractor._store.before_looking()
+        with self._lock:
+            changed = self._update()
+            told = (self._state["formats"], self._state["undo"])
+        if changed or told != (formats.names(), self._forgotten):
+            self._tell()
+
+    def _update(self) -> bool:
+        store = FailureExtractor._store
+        with store.lock:
+            records, dropped = store.failures.snapshot(), store.failures.dropped
+            anew = store.generation != self._generation
+            self._generation = store.generation
+        changed = self._rows.update(records, dropped, anew)
+        if changed is None:
+            return False
+        gone, kept = changed
+        old = self.picked[gone : gone + kept] if not anew else self.picked[:0]
+        self.picked = np.zeros(len(records), dtype=bool)
+        self.picked[: len(old)] = old
+        self._shown = Shown(self._rows, self.wishes)
+        self.version += 1
+        return True
+
+    def _wake(self) -> None:
+        """Something is new: tell the page soon, together with what else comes until then."""
+        self._woken = True
+        if self._timer is not None or self._process != failure.process_id:
+            return
+        self._timer = timer = threading.Timer(self._pause, self._follow)
+        timer.daemon = True
+        with suppress(RuntimeError):  # the interpreter is going down
+            timer.start()
+
+    def _follow(self) -> None:
+        started = time.monotonic()
+        self._woken = False
+        self._show_now()
+        self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
+        self._timer = None
+        if self._woken:  # meanwhile
+            self._wake()
+
+    def _show_now(self) -> None:
+        with self._lock:
+            self._update()
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            if self.closed:
+                return
+            self._state = self._first()
+        for name in ("frame", "selected"):
+            if self._trait_notifiers.get(name):
+                new = self._look_at(name)
+                self.notify_change(
+                    traitlets.Bunch(name=name, old=None, new=new, owner=self, type="change")
+                )
+
+    def _first(self) -> dict[str, Any]:
+        """The state that every view is drawn from, as ``protocol.ts`` has it."""
+        shown, store = self._shown, FailureExtractor._store
+        facets = (shown.facet(name) for name in FACETS)
+        return {
+            "v": protocol.version(),
+            "version": self.version,
+            "total": len(self._rows),
+            "shown": len(shown.kept),
+            "lines": len(shown),
+            "expected": store.expected,
+            "dropped": self._rows.dropped,
+            "selected": int(self.picked.sum()),
+            "undo": self._forgotten,
+            "search": self.wishes.search,
+            "query": self.wishes.query,
+            "sort": self.wishes.sort,
+            "descending": self.wishes.descending,
+            "grouped": self.wishes.grouped,
+            "facets": [one for one in facets if one["values"]],
+            "formats": formats.names(),
+            "rows": shown.window(0, FIRST_LINES, self.picked),
+        }
+
+    # --- talking to the page
+
+    def _received(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        told = message if isinstance(message, Mapping) else {}
+        reply = {"v": protocol.version(), "id": told.get("id"), "type": told.get("type")}
+        buffers: list[bytes] = []
+        try:
+            kind, asked = protocol.request(message)
+            fields, buffers = answer(self, kind, asked)
+            reply |= fields
+        except Exception as error:  # noqa: BLE001  # the page tells it to the user
+            known = isinstance(error, ValueError | OSError | ImportError)
+            name = "" if known else f"{type_name(type(error))}: "
+            reply |= {"type": "error", "message": f"{name}{message_of(error)}"}
+        self.send(reply, buffers)
+
+    # --- where it cannot be run
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        self.refresh()
+        bundle: Any = super()._repr_mimebundle_(**kwargs) or {}
+        data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+        statistics = FailureExtractor().get_statistics()
+        with self._lock:
+            data = {
+                **data,
+                "text/plain": printed.text_of(self._shown, statistics),
+                "text/html": printed.html_of(self._shown, statistics),
+                printed.MIME: printed.records_of(self._shown),
+            }
+        return data, about
+
+    def __repr__(self) -> str:
+        self.refresh()
+        with self._lock:
+            return printed.text_of(self._shown, FailureExtractor().get_statistics())

@@ -1,0 +1,45 @@
+// Bundles the front end into the Python package: one module for the widget, one script for the
+// HTML report, and the protocol as JSON, which the kernel checks messages with.
+import { build } from "esbuild";
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL("./", import.meta.url));
+const target = (name) =>
+  fileURLToPath(new URL(`../failextract_nb/widget/static/${name}`, import.meta.url));
+
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  target: "es2022",
+  charset: "ascii",
+  minify: true,
+  legalComments: "none",
+  loader: { ".css": "text" },
+};
+
+await build({
+  ...common,
+  entryPoints: ["src/widget.ts"],
+  format: "esm",
+  outfile: target("widget.js"),
+});
+await build({
+  ...common,
+  entryPoints: ["src/report.ts"],
+  format: "iife",
+  outfile: target("report.js"),
+});
+
+const { outputFiles } = await build({
+  ...common,
+  entryPoints: ["src/table/protocol.ts"],
+  format: "esm",
+  write: false,
+});
+const module = `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`;
+const { VERSION, REQUESTS, REPLIES, STATE } = await import(module);
+await writeFile(
+  target("protocol.json"),
+  `${JSON.stringify({ version: VERSION, requests: REQUESTS, replies: REPLIES, state: STATE }, null, 1)}\n`,
+);

@@ -1,0 +1,160 @@
+import type { AnyModel } from "@anywidget/types";
+import {
+  checkedState,
+  problem,
+  REPLIES,
+  VERSION,
+  type Facet,
+  type FacetName,
+  type Reply,
+  type Request,
+  type RequestName,
+  type Show,
+  type State,
+} from "./table/protocol.js";
+import type {
+  DataSource,
+  Detail,
+  Exported,
+  ExportRequest,
+  Failure,
+  Progress,
+  Window,
+} from "./table/source.js";
+
+const PATIENCE = 1_500; // milliseconds until a reader is told that the kernel does not answer
+
+interface Waiting {
+  resolve(answer: { fields: unknown; buffers: DataView[] }): void;
+  reject(error: Error): void;
+  kind: RequestName;
+}
+
+/** The failures of a kernel, over the messages of one widget. */
+export class KernelSource implements DataSource {
+  readonly canWriteFiles = true;
+  readonly canClear = true;
+  isWaiting = false;
+  state: State;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #listeners = new Set<() => void>();
+  readonly #page = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  #asked = 0;
+
+  /** Throws an Error that a reader can do something about where the kernel is of another version. */
+  constructor(private readonly model: AnyModel) {
+    this.state = checkedState(model.get("_state"));
+    model.on("change:_state", this.#onState);
+    model.on("msg:custom", this.#onMessage);
+    void this.#ask("hello", {}); // what happened since the state was saved
+  }
+
+  dispose(): void {
+    this.model.off("change:_state", this.#onState);
+    this.model.off("msg:custom", this.#onMessage);
+    this.#listeners.clear();
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  readonly #onState = (): void => {
+    const state = checkedState(this.model.get("_state"));
+    if (state.version < this.state.version) return; // overtaken by a newer one
+    this.state = state;
+    this.#tell();
+  };
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  readonly #onMessage = (message: unknown, buffers: DataView[]): void => {
+    const reply = message as { v?: number; id?: string; type?: string; message?: string };
+    const waiting = this.#waiting.get(reply.id ?? "");
+    if (!waiting) return; // another view asked
+    this.#waiting.delete(reply.id ?? "");
+    this.#patience();
+    if (reply.type === "error") {
+      waiting.reject(new Error(reply.message ?? "The kernel could not answer."));
+      return;
+    }
+    const wrong = problem(REPLIES[waiting.kind], message);
+    if (wrong) waiting.reject(new Error(`The kernel's answer cannot be read: ${wrong}.`));
+    else waiting.resolve({ fields: message, buffers: buffers ?? [] });
+  };
+
+  async #ask<N extends RequestName>(
+    kind: N,
+    fields: Request<N>,
+  ): Promise<{ fields: Reply<N>; buffers: DataView[] }> {
+    const id = `${this.#page}-${(this.#asked += 1)}`;
+    const answer = new Promise<{ fields: unknown; buffers: DataView[] }>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, kind });
+    });
+    this.model.send({ ...fields, v: VERSION, id, type: kind });
+    const timer = setTimeout(() => this.#patience(this.#waiting.has(id)), PATIENCE);
+    try {
+      return (await answer) as { fields: Reply<N>; buffers: DataView[] };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #patience(isOver = false): void {
+    const before = this.isWaiting;
+    this.isWaiting = isOver || (before && this.#waiting.size > 0);
+    if (this.isWaiting !== before) this.#tell();
+  }
+
+  async window(start: number, count: number, anchor?: string): Promise<Window> {
+    const asked = anchor === undefined ? { start, count } : { start, count, anchor };
+    return (await this.#ask("window", asked)).fields;
+  }
+
+  async detail(failure: string): Promise<Detail> {
+    const { record } = (await this.#ask("detail", { failure })).fields;
+    return { failure: JSON.parse(record) as Failure, json: record };
+  }
+
+  async facets(name: FacetName): Promise<Facet> {
+    const [facet] = (await this.#ask("facets", { name })).fields.values;
+    return facet ?? { name, values: [], more: 0 };
+  }
+
+  async export(request: ExportRequest, { report, signal }: Progress): Promise<Exported> {
+    const { job, filename } = (await this.#ask("export", request)).fields;
+    const parts: BlobPart[] = [];
+    for (;;) {
+      if (signal.aborted) {
+        void this.#ask("stop", { job });
+        throw signal.reason;
+      }
+      const { fields, buffers } = await this.#ask("next", { job });
+      for (const { buffer, byteOffset, byteLength } of buffers)
+        parts.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+      report(fields.progress);
+      if (!fields.done) continue;
+      if (fields.path !== undefined) return { filename, path: fields.path };
+      return { filename, blob: new Blob(parts, { type: "application/octet-stream" }) };
+    }
+  }
+
+  async show(change: Show): Promise<void> {
+    await this.#ask("show", change);
+  }
+
+  async select(how: string, keys?: string[]): Promise<void> {
+    await this.#ask("select", keys ? { how, keys } : { how });
+  }
+
+  async clear(): Promise<number> {
+    return (await this.#ask("clear", {})).fields.count;
+  }
+
+  async undo(): Promise<number> {
+    return (await this.#ask("undo", {})).fields.count;
+  }
+}

@@ -1,0 +1,125 @@
+import { counted, h, number } from "./dom.js";
+import type { DataSource } from "./source.js";
+
+type Scope = "all" | "shown" | "selected";
+
+const bytes = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+
+/** `34 KB`, in the reader's locale. */
+const size = (count: number): string =>
+  count < 1e6 ? `${bytes.format(count / 1e3)} KB` : `${bytes.format(count / 1e6)} MB`;
+
+/** A button for each format; what is exported and where it goes is chosen beside them. */
+export class Exports {
+  readonly element: HTMLElement;
+  readonly #scope = h("select", { "aria-label": "What is exported" });
+  readonly #target = h("select", { "aria-label": "Where it goes" });
+  readonly #buttons = h("span", { class: "ft-formats", role: "group", "aria-label": "Export as" });
+  readonly #bar = h("progress", { max: 1, "aria-label": "Export" });
+  readonly #cancel = h("button", { type: "button" }, "Cancel");
+  readonly #running = h("span", { class: "ft-running", hidden: true }, this.#bar, this.#cancel);
+  #isChosen = false; // the reader has chosen what is exported
+  #formats = "";
+  #abort: AbortController | null = null;
+
+  constructor(
+    private readonly source: DataSource,
+    private readonly say: (text: string) => void,
+    private readonly failed: (error: unknown) => void,
+  ) {
+    this.#scope.addEventListener("change", () => (this.#isChosen = true));
+    this.#target.append(h("option", { value: "download" }, "download"));
+    this.#target.append(h("option", { value: "file" }, "beside the notebook"));
+    this.#target.hidden = !source.canWriteFiles;
+    this.#cancel.addEventListener("click", () =>
+      this.#abort?.abort(new Error("Export cancelled.")),
+    );
+    this.element = h(
+      "div",
+      { class: "ft-exports" },
+      h("span", {}, "Export"),
+      this.#scope,
+      this.#target,
+      this.#buttons,
+      this.#running,
+    );
+  }
+
+  update(): void {
+    const { total, shown, selected, formats } = this.source.state;
+    const counts: [Scope, string, number][] = [
+      ["all", "all", total],
+      ["shown", "shown", shown],
+      ["selected", "selected", selected],
+    ];
+    const usual: Scope = selected ? "selected" : shown < total ? "shown" : "all";
+    if (this.#scope.value === "selected" && !selected) this.#isChosen = false;
+    const value = this.#isChosen ? this.#scope.value : usual;
+    const options = counts.map(([scope, word, count]) =>
+      h(
+        "option",
+        { value: scope, disabled: !count && scope !== "all" },
+        `${number(count)} ${word}`,
+      ),
+    );
+    this.#scope.replaceChildren(...options);
+    this.#scope.value = value;
+    this.#drawButtons(formats);
+    this.element.hidden = total === 0;
+  }
+
+  #drawButtons(formats: string[]): void {
+    if (formats.join() === this.#formats) return;
+    this.#formats = formats.join();
+    const buttons = formats.map((name) =>
+      h(
+        "button",
+        { type: "button", "data-format": name, onclick: () => void this.#run(name) },
+        name,
+      ),
+    );
+    this.#buttons.replaceChildren(...buttons);
+  }
+
+  async #run(format: string): Promise<void> {
+    if (this.#abort) return;
+    const abort = (this.#abort = new AbortController());
+    const request = { format, scope: this.#scope.value, target: this.#target.value };
+    const count =
+      this.source.state[request.scope === "all" ? "total" : (request.scope as Scope & "shown")];
+    this.#show(true);
+    try {
+      const { filename, blob, path } = await this.source.export(request, {
+        signal: abort.signal,
+        report: (share) => this.#progress(share),
+      });
+      if (blob) download(filename, blob);
+      const where = blob ? `downloaded as ${filename} (${size(blob.size)})` : `written to ${path}`;
+      this.say(`${counted(count)} ${where}.`);
+    } catch (error) {
+      if (abort.signal.aborted) this.say("The export was cancelled; nothing was written.");
+      else this.failed(error);
+    } finally {
+      this.#abort = null;
+      this.#show(false);
+    }
+  }
+
+  #progress(share: number): void {
+    if (share < 0) this.#bar.removeAttribute("value");
+    else this.#bar.value = share;
+  }
+
+  #show(isRunning: boolean): void {
+    this.#running.hidden = !isRunning;
+    this.#bar.removeAttribute("value");
+    for (const button of this.#buttons.querySelectorAll("button")) button.disabled = isRunning;
+  }
+}
+
+function download(filename: string, blob: Blob): void {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: filename }).click();
+  // The browser has taken hold of it by then.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

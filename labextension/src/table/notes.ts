@@ -1,0 +1,104 @@
+import { counted, h } from "./dom.js";
+import type { DataSource } from "./source.js";
+
+/** What the table says and asks, above the lines: results, errors, "forget all?", "undo". */
+export class Notes {
+  readonly element = h("div", { class: "ft-notes" });
+  readonly #said = h("div", { class: "ft-note", role: "status" });
+  readonly #wrong = h("div", { class: "ft-note ft-wrong", role: "alert" });
+  readonly #asked = h("div", {
+    class: "ft-note",
+    role: "alertdialog",
+    "aria-label": "Forget all?",
+  });
+  readonly #undo = h("div", { class: "ft-note" });
+  readonly #waiting = h("div", { class: "ft-note", role: "status" });
+  #dismissed = 0; // failures in the undo that the reader has put away
+
+  constructor(
+    private readonly source: DataSource,
+    private readonly done: () => void,
+  ) {
+    this.element.append(this.#said, this.#wrong, this.#asked, this.#undo, this.#waiting);
+    for (const note of this.element.children) (note as HTMLElement).hidden = true;
+  }
+
+  say(text: string): void {
+    this.#put(this.#said, text);
+  }
+
+  /** What went wrong, in the words of the error: they say what to do. */
+  fail(error: unknown): void {
+    this.#put(this.#wrong, error instanceof Error ? error.message : String(error));
+  }
+
+  #put(note: HTMLElement, text: string): void {
+    note.replaceChildren(
+      h("span", {}, text),
+      this.#dismiss(() => (note.hidden = true)),
+    );
+    note.hidden = false;
+  }
+
+  #dismiss(put: () => void): HTMLElement {
+    const button = h("button", { type: "button", "aria-label": "Dismiss" }, "✕");
+    button.addEventListener("click", () => {
+      put();
+      this.done();
+    });
+    return button;
+  }
+
+  update(): void {
+    const { undo } = this.source.state;
+    if (!undo) this.#dismissed = 0;
+    const isShown = undo > 0 && undo !== this.#dismissed;
+    if (isShown && this.#undo.hidden) {
+      const back = h("button", { type: "button" }, "Undo");
+      back.addEventListener("click", () => this.#do(this.source.undo(), "brought back"));
+      const away = this.#dismiss(() => {
+        this.#dismissed = undo;
+        this.#undo.hidden = true;
+      });
+      this.#undo.replaceChildren(h("span", {}, `${counted(undo)} forgotten.`), back, away);
+    }
+    this.#undo.hidden = !isShown;
+    this.#waiting.hidden = !this.source.isWaiting;
+    if (this.source.isWaiting)
+      this.#waiting.textContent =
+        "The kernel is busy or gone. What it was asked is shown as soon as it answers.";
+  }
+
+  askToClear(): void {
+    const yes = h("button", { type: "button", class: "ft-danger" }, "Forget them");
+    yes.addEventListener("click", () => {
+      this.escape();
+      this.#do(this.source.clear(), "");
+    });
+    const no = h("button", { type: "button" }, "Keep them");
+    no.addEventListener("click", () => {
+      this.escape();
+      this.done();
+    });
+    const question = `Forget all ${counted(this.source.state.total)}?`;
+    this.#asked.replaceChildren(h("span", {}, question), yes, no);
+    this.#asked.hidden = false;
+    no.focus();
+  }
+
+  /** Takes the question back; false where there was none. */
+  escape(): boolean {
+    const wasAsked = !this.#asked.hidden;
+    this.#asked.hidden = true;
+    return wasAsked;
+  }
+
+  #do(doing: Promise<number>, what: string): void {
+    doing
+      .then((count) => {
+        if (what) this.say(`${counted(count)} ${what}.`);
+        this.done();
+      })
+      .catch((error: unknown) => this.fail(error));
+  }
+}
