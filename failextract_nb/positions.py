@@ -26,6 +26,7 @@ from failextract_nb._strings import clean, clip
 MAX_POSITIONS = 10_000
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
+_COMPILED = (".pyx", ".pxi", ".pxd")
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
 
 
@@ -113,6 +114,8 @@ def is_library(file: str) -> bool:
     """Whether code in ``file`` is not the user's: installed, of the standard library, or ours."""
     if file.startswith("<frozen"):
         return True
+    if file.endswith(_COMPILED) and not os.path.exists(file):
+        return True  # Cython names files as they were called where a package was built
     return "site-packages" in file or "dist-packages" in file or file.startswith(_LIBRARY_PREFIXES)
 
 

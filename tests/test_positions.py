@@ -165,11 +165,20 @@ def test_source_of_a_function(module):
         (__file__, False),
         ("<stdin>", False),
         ("/home/me/work/analysis.py", False),
+        ("pandas/_libs/index.pyx", True),
+        ("pandas/_libs/hashtable_class_helper.pxi", True),
     ],
 )
 def test_whose_code_it_is(file, library):
     """Installed packages, the standard library and this package are not the user's code."""
     assert positions.is_library(file) is library
+
+
+def test_compiled_code_of_the_user(tmp_path):
+    """Its source is there, whereas that of an installed package is not."""
+    (tmp_path / "fast.pyx").write_text("def f(): ...")
+    assert not positions.is_library("fast.pyx")
+    assert not positions.is_library(str(tmp_path / "fast.pyx"))
 
 
 def test_code_without_line_numbers():
