@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -12,10 +13,12 @@ import time
 import pandas as pd
 import pytest
 import traitlets
-from conftest import example
+from conftest import ROOT, example
 
 from failextract_nb import FailureTable, OutputFormatter, formats, widget
-from failextract_nb.widget import exports, model, protocol
+from failextract_nb.rows import FACETS
+from failextract_nb.shown import COLUMNS
+from failextract_nb.widget import answers, exports, model, protocol
 
 ROWS = ("key", "number", "message", "count", "selected")
 
@@ -108,6 +111,36 @@ def test_the_state_is_what_the_page_expects(table, extractor):
         ("g0", 4, "message 0", 2),
     ]
     assert table._state["formats"] == formats.names()
+
+
+PROTOCOL = (ROOT / "labextension" / "src" / "table" / "protocol.ts").read_text(encoding="utf-8")
+
+
+def fields_of(interface: str) -> set[str]:
+    """The names of an interface's fields in the front end's protocol."""
+    (body,) = re.findall(rf"export interface {interface} {{\n(.*?)\n}}", PROTOCOL, re.DOTALL)
+    return set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE))
+
+
+def names_in(constant: str) -> list[str]:
+    (body,) = re.findall(rf"export const {constant} = \[(.*?)\]", PROTOCOL, re.DOTALL)
+    return re.findall(r'"(\w+)"', body)
+
+
+def test_both_sides_mean_the_same(table, extractor):
+    """Lines, facets, columns: what the kernel sends is what the page's types say."""
+    add(extractor, 1)
+    table.refresh()
+    assert fields_of("Row") == set(table._state["rows"][0])
+    facet = table._state["facets"][0]
+    assert fields_of("Facet") == set(facet)
+    assert fields_of("FacetValue") == set(facet["values"][0])
+    assert names_in("COLUMNS") == list(COLUMNS)
+    assert names_in("FACETS") == list(FACETS)
+    specification = protocol.specification()
+    assert set(specification["requests"]) | {"error"} == set(specification["replies"])
+    answered = {name for name in specification["requests"] if hasattr(answers, f"_{name}")}
+    assert answered == set(specification["requests"])
 
 
 # ---- following the session
