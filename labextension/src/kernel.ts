@@ -46,7 +46,7 @@ export class KernelSource implements DataSource {
     this.state = checkedState(model.get("_state"));
     model.on("change:_state", this.#onState);
     model.on("msg:custom", this.#onMessage);
-    void this.#ask("hello", {}); // what happened since the state was saved
+    this.#tellKernel("hello", {}); // what happened since the state was saved
   }
 
   dispose(): void {
@@ -103,6 +103,11 @@ export class KernelSource implements DataSource {
     }
   }
 
+  /** What needs no answer. */
+  #tellKernel<N extends RequestName>(kind: N, fields: Request<N>): void {
+    this.#ask(kind, fields).catch(() => undefined);
+  }
+
   #patience(isOver = false): void {
     const before = this.isWaiting;
     this.isWaiting = isOver || (before && this.#waiting.size > 0);
@@ -125,20 +130,31 @@ export class KernelSource implements DataSource {
   }
 
   async export(request: ExportRequest, { report, signal }: Progress): Promise<Exported> {
-    const { job, filename } = (await this.#ask("export", request)).fields;
+    const { job, filename } = (await this.#begin(request, signal)).fields;
     const parts: BlobPart[] = [];
-    for (;;) {
-      if (signal.aborted) {
-        void this.#ask("stop", { job });
-        throw signal.reason;
+    try {
+      for (;;) {
+        const { fields, buffers } = await unless(signal, this.#ask("next", { job }));
+        for (const { buffer, byteOffset, byteLength } of buffers)
+          parts.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+        report(fields.progress);
+        if (!fields.done) continue;
+        if (fields.path !== undefined) return { filename, path: fields.path };
+        return { filename, blob: new Blob(parts, { type: "application/octet-stream" }) };
       }
-      const { fields, buffers } = await this.#ask("next", { job });
-      for (const { buffer, byteOffset, byteLength } of buffers)
-        parts.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
-      report(fields.progress);
-      if (!fields.done) continue;
-      if (fields.path !== undefined) return { filename, path: fields.path };
-      return { filename, blob: new Blob(parts, { type: "application/octet-stream" }) };
+    } catch (error) {
+      this.#tellKernel("stop", { job });
+      throw error;
+    }
+  }
+
+  async #begin(request: ExportRequest, signal: AbortSignal) {
+    const begun = this.#ask("export", request);
+    try {
+      return await unless(signal, begun);
+    } catch (error) {
+      begun.then(({ fields: { job } }) => this.#tellKernel("stop", { job })).catch(() => undefined);
+      throw error;
     }
   }
 
@@ -156,5 +172,20 @@ export class KernelSource implements DataSource {
 
   async undo(): Promise<number> {
     return (await this.#ask("undo", {})).fields.count;
+  }
+}
+
+/** What is doing, or the signal's reason as soon as it is aborted. */
+async function unless<T>(signal: AbortSignal, doing: Promise<T>): Promise<T> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    return await Promise.race([doing, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }

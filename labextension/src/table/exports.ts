@@ -74,7 +74,12 @@ export class Exports {
     const buttons = formats.map((name) =>
       h(
         "button",
-        { type: "button", "data-format": name, onclick: () => void this.#run(name) },
+        {
+          type: "button",
+          "data-format": name,
+          disabled: this.#abort !== null,
+          onclick: () => void this.#run(name),
+        },
         name,
       ),
     );

@@ -25,7 +25,7 @@ export class Facets {
     for (const facet of facets) {
       let menu = this.#menus.get(facet.name);
       if (!menu) {
-        menu = new FacetMenu(facet.name, this.source, (values) => this.#choose(facet.name, values));
+        menu = new FacetMenu(facet.name, this.source, () => this.#choose(), this.failed);
         this.#menus.set(facet.name, menu);
         this.element.append(menu.element);
       }
@@ -35,19 +35,18 @@ export class Facets {
       menu.element.hidden = !facets.some((facet) => facet.name === name);
   }
 
-  #chosen(): Partial<Record<FacetName, string[]>> {
-    return Object.fromEntries(
-      this.source.state.facets.map(({ name, values }) => [
-        name,
-        values.filter((one) => one.chosen).map((one) => one.value),
-      ]),
-    );
-  }
-
-  #choose(name: FacetName, values: string[]): void {
-    const facets = { ...this.#chosen(), [name]: values };
+  /** What the menus say, not the state: that may not know of the last tick yet. */
+  #choose(): void {
+    const facets = Object.fromEntries([...this.#menus].map(([name, menu]) => [name, menu.ticked]));
     this.source.show({ facets }).catch(this.failed);
   }
+}
+
+interface Box {
+  label: HTMLElement;
+  box: HTMLInputElement;
+  text: HTMLElement;
+  count: HTMLElement;
 }
 
 class FacetMenu {
@@ -55,13 +54,14 @@ class FacetMenu {
   readonly #summary = h("summary");
   readonly #list = h("div", { class: "ft-menu-list", role: "group" });
   readonly #more = h("button", { type: "button", class: "ft-link" });
-  readonly #boxes = new Map<string, { label: HTMLElement; box: HTMLInputElement; count: Text }>();
+  readonly #boxes = new Map<string, Box>();
   #all: Facet | null = null; // once the reader has asked for more values
 
   constructor(
     private readonly name: FacetName,
     private readonly source: DataSource,
-    private readonly choose: (values: string[]) => void,
+    private readonly choose: () => void,
+    private readonly failed: (error: unknown) => void,
   ) {
     this.#list.setAttribute("aria-label", TITLES[name]);
     const menu = h("div", { class: "ft-menu" }, this.#list, this.#more);
@@ -79,7 +79,9 @@ class FacetMenu {
     this.#summary.replaceChildren(TITLES[this.name], told && h("b", {}, `: ${told}`));
     this.#summary.classList.toggle("ft-on", chosen.length > 0);
     const counts = new Map(facet.values.map((one) => [one.value, one]));
-    const values = this.#all?.values.map((one) => counts.get(one.value) ?? one) ?? facet.values;
+    const values =
+      this.#all?.values.map((one) => counts.get(one.value) ?? { ...one, chosen: false }) ??
+      facet.values;
     this.#list.classList.toggle("ft-many", values.length > 12);
     this.#draw(values);
     this.#more.hidden = this.#all !== null || facet.more === 0;
@@ -87,7 +89,10 @@ class FacetMenu {
   }
 
   async #showAll(): Promise<void> {
-    this.#all = await this.source.facets(this.name).catch(() => null);
+    this.#all = await this.source.facets(this.name).catch((error: unknown) => {
+      this.failed(error);
+      return null;
+    });
     if (this.#all) this.#draw(this.#all.values);
     this.#more.hidden = this.#all !== null;
   }
@@ -103,21 +108,22 @@ class FacetMenu {
     for (const value of values) {
       const known = this.#boxes.get(value.value) ?? this.#add(value);
       known.box.checked = value.chosen;
-      known.count.data = number(value.count);
+      known.text.textContent = known.text.title = value.label || "(none)";
+      known.count.textContent = number(value.count);
       if (!this.element.open) this.#list.append(known.label); // the order of now
     }
   }
 
-  #add(value: FacetValue) {
+  get ticked(): string[] {
+    return [...this.#boxes].flatMap(([value, { box }]) => (box.checked ? [value] : []));
+  }
+
+  #add(value: FacetValue): Box {
     const box = h("input", { type: "checkbox" });
-    const count = document.createTextNode("");
-    const text = h("span", { title: value.label }, value.label || "(none)");
-    const label = h("label", {}, box, text, h("small", {}, count));
-    box.addEventListener("change", () => {
-      const ticked = [...this.#boxes].filter(([, one]) => one.box.checked);
-      this.choose(ticked.map(([one]) => one));
-    });
-    const made = { label, box, count };
+    const [text, count] = [h("span"), h("small")];
+    const label = h("label", {}, box, text, count);
+    box.addEventListener("change", () => this.choose());
+    const made = { label, box, text, count };
     this.#boxes.set(value.value, made);
     this.#list.append(label);
     return made;

@@ -1,6 +1,7 @@
 import { Columns } from "./columns.js";
 import { h } from "./dom.js";
-import { headers, line, waitingLine } from "./line.js";
+import { Head } from "./head.js";
+import { DrawnLines } from "./line.js";
 import { Lines } from "./lines.js";
 import type { ColumnName, Row } from "./protocol.js";
 import type { DataSource } from "./source.js";
@@ -23,14 +24,16 @@ export class Grid {
   readonly columns: Columns;
   current = 0; // the line that the keyboard is on
   openId = ""; // the failure whose details are open
-  readonly #head = h("div", { class: "ft-head", role: "row", "aria-rowindex": 1 });
-  readonly #rows = h("div", { class: "ft-rows", role: "presentation" });
-  readonly #sizer = h("div", { class: "ft-sizer", role: "presentation" }, this.#rows);
+  readonly #head: Head;
+  readonly #drawn: DrawnLines;
+  readonly #sizer: HTMLElement;
   readonly #lines: Lines;
   readonly #name = `ft-grid-${(grids += 1)}`;
   #key = ""; // of the current line
   #asked = ""; // what decides the order: another one starts at the top
   #pivot = ""; // where a range of selected lines starts
+  #isSeeking = false; // the group of a member, above what is held
+  #drawnTop = 0; // lines above the upper edge when it was last drawn
   #frame = 0;
 
   constructor(
@@ -39,6 +42,9 @@ export class Grid {
   ) {
     this.columns = new Columns(() => this.#restyle());
     this.#lines = new Lines(source, (moved) => this.#arrived(moved), events.failed);
+    this.#head = new Head(this.columns, (name) => void this.#sort(name));
+    this.#drawn = new DrawnLines(this.columns);
+    this.#sizer = h("div", { class: "ft-sizer", role: "presentation" }, this.#drawn.element);
     this.element = h(
       "div",
       {
@@ -48,7 +54,7 @@ export class Grid {
         "aria-label": "Failures",
         "aria-multiselectable": "true",
       },
-      this.#head,
+      this.#head.element,
       h("div", { role: "rowgroup", class: "ft-body" }, this.#sizer),
     );
     this.element.addEventListener("scroll", () => this.#soon());
@@ -72,34 +78,40 @@ export class Grid {
       this.element.scrollTop = 0;
       this.current = 0;
       this.#key = "";
-    }
+    } else if (this.#isLong) this.#scrollTo(this.#drawnTop); // a pixel is more lines than before
     this.#asked = asked;
-    this.#drawHead();
+    this.#head.draw(this.source.state);
     this.draw();
   }
 
   // --- where things are
+
+  get #isLong(): boolean {
+    return this.#lines.count * LINE > MAX_HEIGHT;
+  }
 
   get #height(): number {
     return Math.min(MAX_HEIGHT, this.#lines.count * LINE);
   }
 
   get #room(): number {
-    return Math.max(LINE, this.element.clientHeight - this.#head.offsetHeight);
+    return Math.max(LINE, this.element.clientHeight - this.#head.element.offsetHeight);
+  }
+
+  /** Lines for each pixel that is scrolled. */
+  get #scale(): number {
+    if (!this.#isLong) return 1 / LINE;
+    return (this.#lines.count - this.#room / LINE) / (this.#height - this.#room);
   }
 
   /** How many lines are above the upper edge, with a fraction. */
   get #top(): number {
-    const { scrollTop } = this.element;
-    const all = this.#lines.count * LINE;
-    if (all <= MAX_HEIGHT) return scrollTop / LINE;
-    return (scrollTop / (this.#height - this.#room)) * (this.#lines.count - this.#room / LINE);
+    return this.element.scrollTop * this.#scale;
   }
 
   #scrollTo(line: number): void {
-    const all = this.#lines.count * LINE;
-    const share = line / (this.#lines.count - this.#room / LINE);
-    this.element.scrollTop = all <= MAX_HEIGHT ? line * LINE : share * (this.#height - this.#room);
+    this.#sizer.style.height = `${this.#height}px`;
+    this.element.scrollTop = line / this.#scale;
   }
 
   // --- drawing
@@ -112,24 +124,26 @@ export class Grid {
   }
 
   #arrived(moved: number): void {
-    if (moved && this.#lines.count * LINE <= MAX_HEIGHT) {
-      this.#sizer.style.height = `${this.#height}px`;
-      this.element.scrollTop += moved * LINE;
-    }
+    if (moved) this.#scrollTo(this.#top + moved);
     this.draw();
+    if (this.#isSeeking) this.#toGroup();
   }
 
   draw(): void {
+    const room = this.#room / LINE;
+    const moved = this.#lines.want(Math.floor(this.#top), Math.ceil(this.#top + room) + 1);
+    if (moved) this.#scrollTo(this.#top + moved);
     const top = Math.max(0, Math.min(this.#top, this.#lines.count - 1));
     const first = Math.max(0, Math.floor(top) - MORE);
-    const last = Math.min(this.#lines.count, Math.ceil(top + this.#room / LINE) + MORE);
-    this.#lines.want(Math.floor(top), Math.min(this.#lines.count, last - MORE + 1));
+    const last = Math.min(this.#lines.count, Math.ceil(top + room) + MORE);
+    this.#drawnTop = top;
     this.#follow();
     this.#sizer.style.height = `${this.#height}px`;
-    this.#rows.style.transform = `translateY(${this.element.scrollTop - (top - first) * LINE}px)`;
-    const rows = [];
-    for (let index = first; index < last; index += 1) rows.push(this.#row(index));
-    this.#rows.replaceChildren(...rows);
+    const above = this.element.scrollTop - (top - first) * LINE;
+    this.#drawn.element.style.transform = `translateY(${above}px)`;
+    const lines = [];
+    for (let index = first; index < last; index += 1) lines.push(this.#line(index));
+    this.#drawn.draw(lines);
     this.element.setAttribute("aria-rowcount", String(this.#lines.count + 1));
     if (this.current >= first && this.current < last)
       this.element.setAttribute("aria-activedescendant", this.#id(this.current));
@@ -138,7 +152,7 @@ export class Grid {
 
   /** The current line stays with its failure when others come before it. */
   #follow(): void {
-    const here = this.#key ? this.#lines.find((row) => row.key === this.#key) : -1;
+    const here = this.#key ? this.#lines.find(this.#key) : -1;
     if (here >= 0) this.current = here;
     this.current = Math.max(0, Math.min(this.current, this.#lines.count - 1));
     const row = this.#lines.at(this.current);
@@ -149,28 +163,19 @@ export class Grid {
     return `${this.#name}-${index}`;
   }
 
-  #row(index: number): HTMLElement {
+  #line(index: number) {
     const row = this.#lines.at(index);
     const isCurrent = index === this.current;
-    if (!row) return waitingLine(index, isCurrent);
-    const isOpen = row.id === this.openId;
-    return line(row, { id: this.#id(index), index, isCurrent, isOpen, columns: this.columns });
+    const isOpen = row !== undefined && row.id === this.openId;
+    return { row, place: { id: this.#id(index), index, isCurrent, isOpen } };
   }
 
   #restyle(): void {
     if (!this.element) return;
     this.element.style.setProperty("--ft-columns", this.columns.template);
     this.element.style.setProperty("--ft-least", `${this.columns.least}px`);
-    this.#drawHead();
+    this.#head.draw(this.source.state);
     this.draw();
-  }
-
-  #drawHead(): void {
-    const focused = document.activeElement as HTMLElement | null;
-    const column = this.#head.contains(focused) ? focused?.dataset["column"] : undefined;
-    const sort = (name: ColumnName) => void this.#sort(name);
-    this.#head.replaceChildren(...headers(this.source.state, this.columns, sort));
-    if (column) this.#head.querySelector<HTMLElement>(`[data-column="${column}"]`)?.focus();
   }
 
   async #sort(name: ColumnName): Promise<void> {
@@ -196,11 +201,15 @@ export class Grid {
     const place = target.closest<HTMLElement>(".ft-row")?.dataset["index"];
     const row = place === undefined ? undefined : this.#lines.at(Number(place));
     if (!row) return;
+    const before = this.#lines.at(this.current)?.key ?? "";
     this.go(Number(place), false);
     if (what === "toggle") this.toggle(row);
-    else if (event.shiftKey) this.#extend(row);
+    else if (event.shiftKey) this.#extend(row, before);
     else if (what === "select" || event.ctrlKey || event.metaKey) this.#pick(row);
-    else this.events.open(row);
+    else {
+      this.#pivot = row.key;
+      this.events.open(row);
+    }
   }
 
   toggle(row: Row): void {
@@ -212,8 +221,8 @@ export class Grid {
     void this.#try(this.source.select(row.selected === "all" ? "remove" : "add", [row.key]));
   }
 
-  #extend(row: Row): void {
-    this.#pivot ||= row.key;
+  #extend(row: Row, from = row.key): void {
+    this.#pivot ||= from;
     void this.#try(this.source.select("range", [this.#pivot, row.key]));
   }
 
@@ -241,6 +250,7 @@ export class Grid {
     };
     const step = steps[event.key];
     const row = this.#lines.at(this.current);
+    this.#isSeeking = false;
     if (step !== undefined) {
       if (event.shiftKey && row) this.#pivot ||= row.key;
       if (!event.shiftKey) this.#pivot = "";
@@ -260,8 +270,11 @@ export class Grid {
   }
 
   #toGroup(): void {
-    let index = this.current;
-    while (index > 0 && this.#lines.at(index)?.member) index -= 1;
-    this.go(index);
+    do {
+      let index = this.current;
+      while (index > 0 && this.#lines.at(index)?.member) index -= 1;
+      this.#isSeeking = this.#lines.at(index) === undefined; // goes on when it arrives
+      this.go(index);
+    } while (this.#isSeeking && this.#lines.at(this.current));
   }
 }

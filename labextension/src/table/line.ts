@@ -1,47 +1,70 @@
 import type { Columns } from "./columns.js";
 import { h, number } from "./dom.js";
-import type { ColumnName, Row, State } from "./protocol.js";
+import type { ColumnName, Row } from "./protocol.js";
 
-interface Place {
+/** Where a line stands, and what is with it. */
+export interface Place {
   id: string; // of the element
   index: number; // from 0, in the whole table
   isCurrent: boolean; // the keyboard is on it
   isOpen: boolean; // its details are
-  columns: Columns;
 }
 
-/** One line of the table. */
-export function line(row: Row, { id, index, isCurrent, isOpen, columns }: Place): HTMLElement {
-  const marks = {
-    "ft-odd": index % 2 === 1,
-    "ft-current": isCurrent,
-    "ft-opened": isOpen,
-    "ft-member": row.member,
-    "ft-expected": row.expected,
-  };
-  const classes = Object.entries(marks).flatMap(([name, yes]) => (yes ? [name] : []));
-  return h(
-    "div",
-    {
-      class: ["ft-row", ...classes].join(" "),
-      role: "row",
-      id,
-      "data-index": index,
-      "aria-rowindex": index + 2, // the header is the first
-      "aria-selected": String(row.selected === "all"),
-      "aria-level": row.member ? 2 : 1,
-      "aria-expanded": row.count > 1 ? String(row.open) : null,
-    },
-    box(row),
-    ...columns.shown.map((name) => cell(name, row, columns)),
-  );
+interface Drawn {
+  element: HTMLElement;
+  told: string; // what it was drawn from
 }
 
-/** The place of a line that is on its way. */
-export function waitingLine(index: number, isCurrent: boolean): HTMLElement {
-  const cell = h("span", { role: "gridcell", class: "ft-waiting" }, "…");
-  const classes = `ft-row${index % 2 ? " ft-odd" : ""}${isCurrent ? " ft-current" : ""}`;
-  return h("div", { class: classes, role: "row", "aria-rowindex": index + 2 }, cell);
+/**
+ * The lines in view. An element stays as long as its line does, and where it stands: a click
+ * that is under way must find it when failures come in above.
+ */
+export class DrawnLines {
+  readonly element = h("div", { class: "ft-rows", role: "presentation" });
+  #drawn = new Map<string, Drawn>();
+
+  constructor(private readonly columns: Columns) {}
+
+  draw(lines: { row: Row | undefined; place: Place }[]): void {
+    const drawn = new Map<string, Drawn>();
+    for (const { row, place } of lines) {
+      const key = row?.key ?? `waiting-${place.index}`;
+      const told = row ? JSON.stringify([row, this.columns.shown]) : "";
+      const before = this.#drawn.get(key);
+      const element = before?.told === told ? before.element : this.#line(row);
+      mark(element, row, place);
+      drawn.set(key, { element, told });
+    }
+    this.#drawn = drawn;
+    this.#put([...drawn.values()].map((one) => one.element));
+  }
+
+  #put(elements: HTMLElement[]): void {
+    const wanted = new Set<Element>(elements);
+    for (const child of [...this.element.children]) if (!wanted.has(child)) child.remove();
+    elements.forEach((element, place) => {
+      const there = this.element.children[place] ?? null;
+      if (there !== element) this.element.insertBefore(element, there);
+    });
+  }
+
+  #line(row: Row | undefined): HTMLElement {
+    if (!row) return h("div", {}, h("span", { role: "gridcell", class: "ft-waiting" }, "…"));
+    return h("div", {}, box(row), ...this.columns.shown.map((name) => this.#cell(name, row)));
+  }
+
+  #cell(name: ColumnName, row: Row): HTMLElement {
+    const content = this.columns.content(name, row);
+    const element = h("span", { role: "gridcell", class: `ft-cell ft-cell-${name}` }, content);
+    if (name === "count" && row.count > 1) {
+      const words = `${row.open ? "Hide" : "Show"} the ${number(row.count)} equal failures`;
+      const arrow = row.open ? "▾ " : "▸ ";
+      const toggle = h("span", { class: "ft-toggle", "data-do": "toggle", title: words }, arrow);
+      toggle.append(...element.childNodes);
+      element.append(toggle);
+    } else if (typeof content === "string") element.title = content;
+    return element;
+  }
 }
 
 function box(row: Row): HTMLElement {
@@ -51,66 +74,28 @@ function box(row: Row): HTMLElement {
     "data-do": "select",
     "aria-label": `Select failure ${number(row.number)}`,
   });
-  input.checked = row.selected === "all";
-  input.indeterminate = row.selected === "some";
   return h("span", { role: "gridcell", class: "ft-box" }, input);
 }
 
-function cell(name: ColumnName, row: Row, columns: Columns): HTMLElement {
-  const content = columns.content(name, row);
-  const element = h("span", { role: "gridcell", class: `ft-cell ft-cell-${name}` }, content);
-  if (name === "count" && row.count > 1) {
-    const words = `${row.open ? "Hide" : "Show"} the ${number(row.count)} equal failures`;
-    const arrow = row.open ? "▾ " : "▸ ";
-    const toggle = h("span", { class: "ft-toggle", "data-do": "toggle", title: words }, arrow);
-    toggle.append(...element.childNodes);
-    element.append(toggle);
-  } else if (typeof content === "string") element.title = content;
-  return element;
-}
-
-/** The headers: a button that sorts in each, with a handle for its width. */
-export function headers(
-  state: State,
-  columns: Columns,
-  sort: (name: ColumnName) => void,
-): HTMLElement[] {
-  const { selected, shown } = state;
-  const input = h("input", {
-    type: "checkbox",
-    "aria-label": "Select all that is shown",
-    "data-do": "all",
-  });
-  input.checked = shown > 0 && selected >= shown;
-  input.indeterminate = selected > 0 && selected < shown;
-  const corner = h(
-    "span",
-    { role: "columnheader", class: "ft-box", "aria-label": "Selected" },
-    input,
-  );
-  return [corner, ...columns.shown.map((name) => header(name, state, columns, sort))];
-}
-
-function header(
-  name: ColumnName,
-  { sort: sorted, descending }: State,
-  columns: Columns,
-  sort: (name: ColumnName) => void,
-): HTMLElement {
-  const order = name !== sorted ? "none" : descending ? "descending" : "ascending";
-  const title = columns.title(name);
-  const button = h(
-    "button",
-    {
-      type: "button",
-      "data-column": name,
-      title: `Sort by ${title}; Alt+← and Alt+→ change the width`,
-      onclick: () => sort(name),
-    },
-    title,
-    order !== "none" && h("span", { "aria-hidden": "true" }, descending ? " ↓" : " ↑"),
-  );
-  button.addEventListener("keydown", (event) => columns.onKey(name, event));
-  const attributes = { role: "columnheader", class: `ft-header ft-cell-${name}` };
-  return h("span", { ...attributes, "aria-sort": order }, button, columns.handle(name));
+function mark(element: HTMLElement, row: Row | undefined, place: Place): void {
+  const marks = {
+    "ft-odd": place.index % 2 === 1,
+    "ft-current": place.isCurrent,
+    "ft-opened": place.isOpen,
+    "ft-member": row?.member,
+    "ft-expected": row?.expected,
+  };
+  const classes = Object.entries(marks).flatMap(([name, yes]) => (yes ? [name] : []));
+  element.className = ["ft-row", ...classes].join(" ");
+  element.id = place.id;
+  element.role = "row";
+  element.setAttribute("aria-rowindex", String(place.index + 2)); // the header is the first
+  if (!row) return;
+  const box = element.querySelector("input")!; // whatever a click did to it
+  box.checked = row.selected === "all";
+  box.indeterminate = row.selected === "some";
+  element.dataset["index"] = String(place.index);
+  element.setAttribute("aria-selected", String(row.selected === "all"));
+  element.setAttribute("aria-level", row.member ? "2" : "1");
+  if (row.count > 1) element.setAttribute("aria-expanded", String(row.open));
 }

@@ -9,6 +9,9 @@ interface Block {
   rows: Row[];
 }
 
+const isSame = (one: Row | undefined, other: Row): boolean =>
+  one !== undefined && one.key === other.key && one.id === other.id;
+
 /**
  * The lines that a view holds: a block around what it looks at, never more.
  *
@@ -18,6 +21,7 @@ export class Lines {
   #block: Block;
   #asking = false;
 
+  /** `arrived` is told by how many lines what was in view has moved. */
   constructor(
     private readonly source: DataSource,
     private readonly arrived: (moved: number) => void,
@@ -39,41 +43,67 @@ export class Lines {
     return this.#block.rows[index - this.#block.start];
   }
 
-  /** Where a line with this key stands, as far as it is held; -1 otherwise. */
-  find(test: (row: Row) => boolean): number {
-    const place = this.#block.rows.findIndex(test);
+  /** Where the line with this key stands, as far as it is held; -1 otherwise. */
+  find(key: string): number {
+    const place = this.#block.rows.findIndex((row) => row.key === key);
     return place < 0 ? -1 : place + this.#block.start;
   }
 
-  /** Makes sure that the lines from `first` up to `last` are held, and are those of now. */
-  want(first: number, last: number): void {
+  /**
+   * Makes sure that the lines from `first` up to `last` are held, and are those of now.
+   *
+   * Returns by how many lines what was in view has moved, where that is known at once: newer
+   * failures come in above. The top of the table stays the top.
+   */
+  want(first: number, last: number): number {
     const { state } = this.source;
     const end = Math.min(last, state.lines);
     const here = this.#block;
-    const isHeld = first >= here.start && end <= here.start + here.rows.length;
-    if (here.version >= state.version && isHeld) return;
-    if (end <= state.rows.length) {
-      // The state brings the first lines along; the top of the table needs no answer.
-      this.#block = this.#first();
-      return;
+    const isOld = here.version < state.version;
+    if (!isOld && first >= here.start && end <= here.start + here.rows.length) return 0;
+    const anchor = isOld && first > 0 ? this.at(first) : undefined;
+    const place = anchor ? state.rows.findIndex((row) => isSame(row, anchor)) : first;
+    if (place < 0 && state.lines <= state.rows.length) {
+      this.#block = this.#first(); // all there is, and what was in view is not there any more
+      return 0;
     }
-    if (this.#asking) return;
-    const anchor = here.version < state.version ? this.at(first)?.key : undefined;
-    void this.#ask(first, end, anchor);
+    if (place >= 0 && place + end - first <= state.rows.length) {
+      // The state brings the first lines along: near the top no answer is needed.
+      this.#block = this.#first();
+      return place - first;
+    }
+    if (!this.#asking) void this.#ask(first, end, anchor);
+    return 0;
   }
 
-  async #ask(first: number, end: number, anchor: string | undefined): Promise<void> {
+  async #ask(first: number, end: number, anchor: Row | undefined): Promise<void> {
     this.#asking = true;
+    const before = this.#block;
     try {
-      // With an anchor the answer starts at its line, wherever that is now.
-      const start = anchor ? first : Math.max(0, first - AROUND);
-      const answer = await this.source.window(start, end - start + AROUND, anchor);
-      this.#block = { version: answer.version, start: answer.start, rows: answer.rows };
+      const { block, moved } = await this.#window(first, end, anchor);
+      const isLooking = this.#block === before; // at what it was asked for
+      this.#block = block;
       this.#asking = false;
-      this.arrived(anchor ? answer.start - first : 0);
+      this.arrived(isLooking ? moved : 0);
     } catch (error) {
       this.#asking = false;
       this.failed(error);
     }
+  }
+
+  async #window(
+    first: number,
+    end: number,
+    anchor: Row | undefined,
+  ): Promise<{ block: Block; moved: number }> {
+    const count = end - first + AROUND;
+    if (anchor) {
+      // The answer starts at the anchor's line, wherever that is now.
+      const block = await this.source.window(first, count, anchor.key);
+      if (isSame(block.rows[0], anchor)) return { block, moved: block.start - first };
+      // A newer failure has taken its group to another place: what is in view stays where it is.
+    }
+    const start = Math.max(0, first - AROUND);
+    return { block: await this.source.window(start, count + AROUND), moved: 0 };
   }
 }

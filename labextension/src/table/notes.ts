@@ -14,6 +14,7 @@ export class Notes {
   readonly #undo = h("div", { class: "ft-note" });
   readonly #waiting = h("div", { class: "ft-note", role: "status" });
   #dismissed = 0; // failures in the undo that the reader has put away
+  #offered = 0; // those that it speaks of
 
   constructor(
     private readonly source: DataSource,
@@ -50,29 +51,33 @@ export class Notes {
   }
 
   update(): void {
-    const { undo } = this.source.state;
-    if (!undo) this.#dismissed = 0;
-    const isShown = undo > 0 && undo !== this.#dismissed;
-    if (isShown && this.#undo.hidden) {
-      const back = h("button", { type: "button" }, "Undo");
-      back.addEventListener("click", () => this.#do(this.source.undo(), "brought back"));
-      const away = this.#dismiss(() => {
-        this.#dismissed = undo;
-        this.#undo.hidden = true;
-      });
-      this.#undo.replaceChildren(h("span", {}, `${counted(undo)} forgotten.`), back, away);
-    }
-    this.#undo.hidden = !isShown;
+    this.#offer(this.source.state.undo);
     this.#waiting.hidden = !this.source.isWaiting;
     if (this.source.isWaiting)
       this.#waiting.textContent =
         "The kernel is busy or gone. What it was asked is shown as soon as it answers.";
   }
 
+  /** To undo the clear that forgot so many failures. */
+  #offer(count: number): void {
+    if (!count) this.#dismissed = 0;
+    this.#undo.hidden = count === 0 || count === this.#dismissed;
+    if (this.#undo.hidden || count === this.#offered) return;
+    this.#offered = count;
+    const back = h("button", { type: "button" }, "Undo");
+    back.addEventListener("click", () => this.#do(this.source.undo(), "brought back"));
+    const away = this.#dismiss(() => {
+      this.#dismissed = count;
+      this.#undo.hidden = true;
+    });
+    this.#undo.replaceChildren(h("span", {}, `${counted(count)} forgotten.`), back, away);
+  }
+
   askToClear(): void {
     const yes = h("button", { type: "button", class: "ft-danger" }, "Forget them");
     yes.addEventListener("click", () => {
       this.escape();
+      this.#dismissed = 0;
       this.#do(this.source.clear(), "");
     });
     const no = h("button", { type: "button" }, "Keep them");

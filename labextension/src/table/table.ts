@@ -22,8 +22,10 @@ export class FailureTable {
   readonly #group = h("input", { type: "checkbox" });
   readonly #columns = h("div", { class: "ft-menu", role: "group", "aria-label": "Columns" });
   readonly #clear = h("button", { type: "button" }, "Clear…");
-  readonly #query = h("span", { class: "ft-query" });
-  readonly #empty = h("div", { class: "ft-empty" });
+  readonly #forget = h("button", { type: "button", "aria-label": "Remove this filter" }, "✕");
+  readonly #query = h("span", { class: "ft-query" }, h("code"), this.#forget);
+  readonly #all = h("button", { type: "button" });
+  readonly #empty = h("div", { class: "ft-empty" }, h("b"), h("span"), this.#all);
   readonly #detail = h("div", { class: "ft-detail-place" });
   readonly #status = h("span", { class: "ft-status", role: "status" });
   readonly #grid: Grid;
@@ -100,6 +102,8 @@ export class FailureTable {
     this.#search.addEventListener("input", () => void this.#searchOn());
     this.#group.addEventListener("change", () => this.#show({ grouped: this.#group.checked }));
     this.#clear.addEventListener("click", () => this.#notes.askToClear());
+    this.#forget.addEventListener("click", () => this.#show({ query: "" }));
+    this.#all.addEventListener("click", () => this.#show({ search: "", query: "", facets: {} }));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
     // A notebook's own shortcuts look at where the focus is.
     this.element.addEventListener("focusin", (event) => {
@@ -113,7 +117,9 @@ export class FailureTable {
 
   update(): void {
     const { state } = this.source;
-    if (document.activeElement !== this.#search) this.#search.value = state.search;
+    // What is being typed is newer than what the state knows.
+    if (!this.#searching && document.activeElement !== this.#search)
+      this.#search.value = state.search;
     this.#group.checked = state.grouped;
     this.#clear.disabled = state.total === 0;
     this.#drawQuery();
@@ -138,10 +144,8 @@ export class FailureTable {
 
   #drawQuery(): void {
     const { query } = this.source.state;
-    const forget = h("button", { type: "button", "aria-label": "Remove this filter" }, "✕");
-    forget.addEventListener("click", () => this.#show({ query: "" }));
-    this.#query.replaceChildren(...(query ? [h("code", {}, query), forget] : []));
     this.#query.hidden = !query;
+    this.#query.querySelector("code")!.textContent = query;
   }
 
   #drawColumns(): void {
@@ -169,21 +173,13 @@ export class FailureTable {
     const { total, shown } = this.source.state;
     this.element.classList.toggle("ft-nothing", shown === 0);
     this.#empty.hidden = shown > 0;
-    if (shown > 0) return;
-    if (!total) {
-      this.#empty.replaceChildren(
-        h("b", {}, "No failures yet"),
-        h("span", {}, "Run a cell: what fails from now on will stand here."),
-      );
-      return;
-    }
-    const all = h("button", { type: "button" }, `Show all ${number(total)}`);
-    all.addEventListener("click", () => this.#show({ search: "", query: "", facets: {} }));
-    this.#empty.replaceChildren(
-      h("b", {}, "No failure is like that"),
-      h("span", {}, "Nothing holds what the search and the filters ask for."),
-      all,
-    );
+    this.#all.hidden = total === 0;
+    this.#all.textContent = `Show all ${number(total)}`;
+    const [title, advice] = total
+      ? ["No failure is like that", "Nothing holds what the search and the filters ask for."]
+      : ["No failures yet", "Run a cell: what fails from now on will stand here."];
+    this.#empty.querySelector("b")!.textContent = title!;
+    this.#empty.querySelector("span")!.textContent = advice!;
   }
 
   #show(change: Parameters<DataSource["show"]>[0]): void {
@@ -217,6 +213,7 @@ export class FailureTable {
       });
       this.#detail.replaceChildren(pane);
     } catch (error) {
+      if (this.#grid.openId !== row.id) return;
       this.#close();
       this.#notes.fail(error);
     }
