@@ -165,7 +165,8 @@ class Shown:
     def _with_members(self, tops: Numbers, groups: Numbers) -> tuple[Numbers, Numbers]:
         import numpy as np
 
-        open_lines = np.flatnonzero(np.isin(groups, list(self.wishes.opened)))
+        is_open = np.isin(groups, list(self.wishes.opened)) & (self.counts[groups] > 1)
+        open_lines = np.flatnonzero(is_open)
         if not len(open_lines):
             return tops, groups
         of_ordered = self.rows.groups.codes[self.ordered]

@@ -24,6 +24,9 @@ import type {
 
 const PATIENCE = 1_500; // milliseconds until a reader is told that the kernel does not answer
 
+const GONE =
+  "The kernel of these failures is gone. Run the cell again: it shows those of the new one.";
+
 interface Waiting {
   resolve(answer: { fields: unknown; buffers: DataView[] }): void;
   reject(error: Error): void;
@@ -35,6 +38,7 @@ export class KernelSource implements DataSource {
   readonly canWriteFiles = true;
   readonly canClear = true;
   isWaiting = false;
+  wrong = "";
   state: State;
   readonly #waiting = new Map<string, Waiting>();
   readonly #listeners = new Set<() => void>();
@@ -61,9 +65,14 @@ export class KernelSource implements DataSource {
   }
 
   readonly #onState = (): void => {
-    const state = checkedState(this.model.get("_state"));
-    if (state.version < this.state.version) return; // overtaken by a newer one
-    this.state = state;
+    try {
+      const state = checkedState(this.model.get("_state"));
+      if (state.version < this.state.version) return; // overtaken by a newer one
+      this.state = state;
+      this.wrong = "";
+    } catch (error) {
+      this.wrong = (error as Error).message;
+    }
     this.#tell();
   };
 
@@ -94,7 +103,12 @@ export class KernelSource implements DataSource {
     const answer = new Promise<{ fields: unknown; buffers: DataView[] }>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, kind });
     });
-    this.model.send({ ...fields, v: VERSION, id, type: kind });
+    try {
+      this.model.send({ ...fields, v: VERSION, id, type: kind });
+    } catch {
+      this.#waiting.delete(id);
+      throw new Error(GONE);
+    }
     const timer = setTimeout(() => this.#patience(this.#waiting.has(id)), PATIENCE);
     try {
       return (await answer) as { fields: Reply<N>; buffers: DataView[] };

@@ -32,7 +32,7 @@ const COLUMN: Record<ColumnName, Column> = {
 
 const BOX = 28; // pixels, of the box that selects a line
 const MIN_WIDTH = 40;
-const MIN_MESSAGE = 120;
+const MIN_MESSAGE = 96;
 const STEP = 16; // pixels by which a key makes a column wider
 
 /** Which columns a view shows, and how wide: the reader's wishes, else what there is room for. */
@@ -86,7 +86,7 @@ export class Columns {
   }
 
   #width(name: ColumnName): number {
-    const usual = COLUMN[name].width * (this.#room < 520 ? 0.72 : 1);
+    const usual = COLUMN[name].width * (this.#room < 520 ? 0.66 : 1);
     return this.#widths.get(name) ?? (Math.round(usual) || MIN_MESSAGE);
   }
 

@@ -89,6 +89,7 @@ export class Exports {
   async #run(format: string): Promise<void> {
     if (this.#abort) return;
     const abort = (this.#abort = new AbortController());
+    const focused = document.activeElement as HTMLElement | null; // a disabled button loses it
     const request = { format, scope: this.#scope.value, target: this.#target.value };
     const count =
       this.source.state[request.scope === "all" ? "total" : (request.scope as Scope & "shown")];
@@ -107,6 +108,7 @@ export class Exports {
     } finally {
       this.#abort = null;
       this.#show(false);
+      if (document.activeElement === document.body) focused?.focus();
     }
   }
 

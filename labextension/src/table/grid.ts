@@ -33,6 +33,7 @@ export class Grid {
   #asked = ""; // what decides the order: another one starts at the top
   #pivot = ""; // where a range of selected lines starts
   #isSeeking = false; // the group of a member, above what is held
+  #isExtending = false; // the selection, to a line that is on its way
   #drawnTop = 0; // lines above the upper edge when it was last drawn
   #frame = 0;
 
@@ -127,9 +128,12 @@ export class Grid {
     if (moved) this.#scrollTo(this.#top + moved);
     this.draw();
     if (this.#isSeeking) this.#toGroup();
+    const row = this.#lines.at(this.current);
+    if (this.#isExtending && row) this.#extend(row);
   }
 
   draw(): void {
+    this.element.style.setProperty("--ft-fit", `${(this.#lines.count + 1) * LINE + 2}px`);
     const room = this.#room / LINE;
     const moved = this.#lines.want(Math.floor(this.#top), Math.ceil(this.#top + room) + 1);
     if (moved) this.#scrollTo(this.#top + moved);
@@ -203,6 +207,7 @@ export class Grid {
     if (!row) return;
     const before = this.#lines.at(this.current)?.key ?? "";
     this.go(Number(place), false);
+    this.element.focus({ preventScroll: true }); // keys go on from here, also after a tick
     if (what === "toggle") this.toggle(row);
     else if (event.shiftKey) this.#extend(row, before);
     else if (what === "select" || event.ctrlKey || event.metaKey) this.#pick(row);
@@ -222,6 +227,7 @@ export class Grid {
   }
 
   #extend(row: Row, from = row.key): void {
+    this.#isExtending = false;
     this.#pivot ||= from;
     void this.#try(this.source.select("range", [this.#pivot, row.key]));
   }
@@ -256,6 +262,7 @@ export class Grid {
       if (!event.shiftKey) this.#pivot = "";
       this.go(Math.max(0, Math.min(this.current + step, this.#lines.count - 1)));
       const next = this.#lines.at(this.current);
+      this.#isExtending = event.shiftKey && !next;
       if (event.shiftKey && next) this.#extend(next);
     } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
       void this.#try(this.source.select("all"));

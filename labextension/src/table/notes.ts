@@ -51,6 +51,7 @@ export class Notes {
   }
 
   update(): void {
+    if (this.source.wrong) this.fail(this.source.wrong);
     this.#offer(this.source.state.undo);
     this.#waiting.hidden = !this.source.isWaiting;
     if (this.source.isWaiting)

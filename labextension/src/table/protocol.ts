@@ -156,7 +156,8 @@ export function problem(spec: Spec, message: unknown): string {
   for (const [name, kind] of Object.entries(spec)) {
     const value = message[name];
     if (value === undefined && kind.endsWith("?")) continue;
-    if (!CHECKS[kind.replace("?", "") as Kind](value)) return `its ${name} is no ${kind}`;
+    const plain = kind.replace("?", "") as Kind;
+    if (!CHECKS[plain](value)) return `its ${name} is no ${plain}`;
   }
   return "";
 }

@@ -32,6 +32,7 @@ export class Records implements DataSource {
   readonly canWriteFiles = false;
   readonly canClear = false;
   readonly isWaiting = false;
+  readonly wrong = "";
   readonly #ids: string[] = [];
   readonly #places = new Map<string, number>(); // by id
   readonly #listeners = new Set<() => void>();

@@ -235,7 +235,8 @@ export class Shown {
     const lines = [...tops].flatMap((top) => {
       const code = codes[top]!;
       const line: [number, number][] = [[top, code]];
-      for (const place of members.get(code) ?? []) line.push([place, -1]);
+      const places = members.get(code) ?? [];
+      if (places.length > 1) for (const place of places) line.push([place, -1]);
       return line;
     });
     return [Int32Array.from(lines, ([place]) => place), Int32Array.from(lines, ([, code]) => code)];

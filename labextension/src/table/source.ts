@@ -86,6 +86,7 @@ export interface DataSource {
   readonly canWriteFiles: boolean; // beside the notebook
   readonly canClear: boolean;
   readonly isWaiting: boolean; // for an answer, longer than a moment
+  readonly wrong: string; // why the state cannot be followed any more; "" where it can
   subscribe(listener: () => void): () => void;
   /** Lines `start` to `start + count`; with an `anchor`, moved by as much as that line has moved. */
   window(start: number, count: number, anchor?: string): Promise<Window>;

@@ -54,6 +54,7 @@ export class FailureTable {
 
   /** Stops following the source. */
   dispose(): void {
+    document.removeEventListener("pointerdown", this.#onPointer);
     this.#unsubscribe();
     this.#observer.disconnect();
     this.element.remove();
@@ -109,7 +110,7 @@ export class FailureTable {
     this.element.addEventListener("focusin", (event) => {
       (event.target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
     });
-    this.element.addEventListener("click", (event) => this.#closeMenus(event.target as Node));
+    document.addEventListener("pointerdown", this.#onPointer);
     this.element.addEventListener("focusout", (event) => {
       if (event.relatedTarget) this.#closeMenus(event.relatedTarget as Node);
     });
@@ -252,6 +253,8 @@ export class FailureTable {
       this.focus();
     } else this.#close();
   }
+
+  readonly #onPointer = (event: Event): void => this.#closeMenus(event.target as Node);
 
   #closeMenus(except: Node): void {
     for (const menu of this.element.querySelectorAll<HTMLDetailsElement>(
