@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from failextract_nb import positions
 from failextract_nb._redact import redact
 from failextract_nb._safe import text_of
 from failextract_nb._strings import clean, clip
@@ -177,12 +178,14 @@ class FixtureExtractor:
 
     def _info(self, name: str, found: _Found, file: str) -> Info:
         source = "".join(self._get_source_lines(file, found.first))
+        cell = positions.cell_of(file, None)
+        line = found.node.lineno
         return {
             "name": name,
             "kind": "fixture",
             "scope": found.scope,
-            "file": clean(file),
-            "line": found.node.lineno,
+            "file": cell.label if cell else clean(file),
+            "line": cell.line(line) if cell else line,
             "source": clean(clip(redact(source), MAX_SOURCE)),
             "depends_on": _parameters(found.node),
             "autouse": found.autouse,

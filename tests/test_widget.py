@@ -204,7 +204,7 @@ def test_a_closed_table_is_gone(table, extractor):
     table.close()
     assert extractor._store.watchers == ()
     assert formats.watchers == []
-    table._follow()
+    table.follower._run()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -213,7 +213,7 @@ def test_a_forked_child_leaves_the_page_alone(table, extractor):
     pid = os.fork()
     if pid == 0:
         extractor.add_failure(example())
-        os._exit(3 if table._timer is not None else 0)
+        os._exit(3 if table.follower.is_awake else 0)
     assert os.waitpid(pid, 0)[1] == 0
 
 

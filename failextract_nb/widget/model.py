@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
 import traitlets
 
-from failextract_nb import _front, failure, formats, printed
+from failextract_nb import _front, formats, printed
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
@@ -21,13 +20,12 @@ from failextract_nb.shown import Shown, Wishes
 from failextract_nb.widget import protocol
 from failextract_nb.widget.answers import answer
 from failextract_nb.widget.exports import Export
+from failextract_nb.widget.following import Follower
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FIRST_LINES = 50  # travel with the state, so that a table needs no answer to be seen
-PAUSE = 0.1  # seconds between two updates of the page
-SHARE = 0.1  # of the time, at most, is spent on updates
 
 HOW = ("only", "add", "remove", "range", "all", "none")
 
@@ -64,25 +62,24 @@ class FailureTable(anywidget.AnyWidget):
         self.picked = np.zeros(0, dtype=bool)  # which rows are selected
         self.version = 0
         self.jobs: dict[str, Export] = {}
-        self._timer: threading.Timer | None = None
-        self._woken = False
-        self._pause = PAUSE
-        self._process = failure.process_id
+        self.follower = Follower(self._show_now)
         self.closed = False
         self._update()
         super().__init__(_esm=_front.read("widget.js"), _state=self._first())
         self.on_msg(self._received)
-        FailureExtractor._store.watchers += (self._wake,)
-        formats.watchers.append(self._wake)
+        self.follower.start()
+
+    def open(self) -> None:
+        """Connect to the pages."""
+        super().open()
+        # The page names a shell that is free while a cell runs.  ipykernel 7.4 would take the one
+        # that has last written to the page, and after an update that is the cell's.
+        self.comm._reply_subshell_for = lambda _data, named: named
 
     def close(self) -> None:
         """Take the table off every page, and stop following the session."""
         self.closed = True
-        store = FailureExtractor._store
-        with store.lock:
-            store.watchers = tuple(one for one in store.watchers if one != self._wake)
-        with suppress(ValueError):
-            formats.watchers.remove(self._wake)
+        self.follower.stop()
         for export in self.jobs.values():
             export.stop()
         self.jobs.clear()
@@ -215,25 +212,6 @@ class FailureTable(anywidget.AnyWidget):
         self._shown = Shown(self._rows, self.wishes)
         self.version += 1
         return True
-
-    def _wake(self) -> None:
-        """Something is new: tell the page soon, together with what else comes until then."""
-        self._woken = True
-        if self._timer is not None or self._process != failure.process_id:
-            return
-        self._timer = timer = threading.Timer(self._pause, self._follow)
-        timer.daemon = True
-        with suppress(RuntimeError):  # the interpreter is going down
-            timer.start()
-
-    def _follow(self) -> None:
-        started = time.monotonic()
-        self._woken = False
-        self._show_now()
-        self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
-        self._timer = None
-        if self._woken:  # meanwhile
-            self._wake()
 
     def _show_now(self) -> None:
         with self._lock:

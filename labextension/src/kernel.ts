@@ -40,10 +40,10 @@ export class KernelSource implements DataSource {
   isWaiting = false;
   wrong = "";
   state: State;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<() => void>();
-  readonly #page = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  #asked = 0;
+  // Numbers of no other page: ipykernel 7 would remember requests with texts for names.
+  #asked = crypto.getRandomValues(new Uint32Array(1))[0]! * 2 ** 20;
 
   /** Throws an Error that a reader can do something about where the kernel is of another version. */
   constructor(private readonly model: AnyModel) {
@@ -81,10 +81,10 @@ export class KernelSource implements DataSource {
   }
 
   readonly #onMessage = (message: unknown, buffers: DataView[]): void => {
-    const reply = message as { v?: number; id?: string; type?: string; message?: string };
-    const waiting = this.#waiting.get(reply.id ?? "");
+    const reply = message as { v?: number; id?: number; type?: string; message?: string };
+    const waiting = this.#waiting.get(reply.id ?? -1);
     if (!waiting) return; // another view asked
-    this.#waiting.delete(reply.id ?? "");
+    this.#waiting.delete(reply.id ?? -1);
     this.#patience();
     if (reply.type === "error") {
       waiting.reject(new Error(reply.message ?? "The kernel could not answer."));
@@ -99,7 +99,7 @@ export class KernelSource implements DataSource {
     kind: N,
     fields: Request<N>,
   ): Promise<{ fields: Reply<N>; buffers: DataView[] }> {
-    const id = `${this.#page}-${(this.#asked += 1)}`;
+    const id = (this.#asked += 1);
     const answer = new Promise<{ fields: unknown; buffers: DataView[] }>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, kind });
     });

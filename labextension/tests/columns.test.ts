@@ -85,7 +85,7 @@ test("every change is told, and a room that is none or the same is no change", (
 
 describe("widths", () => {
   test("are the usual ones, and the message takes what is left", () => {
-    expect(columns.template).toBe("28px 56px 104px 130px 150px minmax(120px, 1fr) 84px 74px");
+    expect(columns.template).toBe("28px 56px 104px 130px 150px minmax(96px, 1fr) 84px 74px");
     expect(columns.least).toBe(28 + 56 + 104 + 130 + 150 + 96 + 84 + 74);
   });
 

@@ -23,7 +23,7 @@ afterEach(() => void vi.useRealTimers());
 describe("requests", () => {
   test("say hello first, to hear what happened since the state was saved", () => {
     const { model } = kernel();
-    expect(model.sent).toEqual([{ v: VERSION, id: expect.any(String), type: "hello" }]);
+    expect(model.sent).toEqual([{ v: VERSION, id: expect.any(Number), type: "hello" }]);
   });
 
   test("carry the version, an id of their own, their type and their fields", async () => {
@@ -153,6 +153,15 @@ describe("the state", () => {
     expect(() => kernel({ ...state(), v: VERSION + 1 })).toThrow(
       "restart the kernel and reload the page",
     );
+  });
+
+  test("that cannot be followed later is told, and what was seen stays", () => {
+    const { model, source } = kernel(state({ version: 3, total: 5 }));
+    model.become({ ...state({ version: 4 }), v: VERSION + 1 });
+    expect(source.wrong).toContain("restart the kernel and reload the page");
+    expect(source.state.total).toBe(5);
+    model.become(state({ version: 5, total: 6 }));
+    expect([source.wrong, source.state.total]).toEqual(["", 6]);
   });
 
   test("that cannot be read is an error that says so", () => {

@@ -1,0 +1,69 @@
+"""When a table looks at the store again: soon after something is new, and not too often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from failextract_nb import failure, formats
+from failextract_nb.extractor import FailureExtractor
+
+PAUSE = 0.1  # seconds between two looks
+SHARE = 0.1  # of the time, at most, is spent on looking
+
+
+class Follower:
+    """Calls ``look()`` on a thread of its own after failures came, changed or went.
+
+    What comes within a moment is looked at together; while nothing comes there is no thread.
+    """
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+        self._timer: threading.Timer | None = None
+        self._woken = False
+        self._pause = PAUSE
+        self._process = failure.process_id
+
+    def start(self) -> None:
+        """Follow the store and the formats."""
+        store = FailureExtractor._store
+        with store.lock:
+            store.watchers += (self.wake,)
+        formats.watchers.append(self.wake)
+
+    def stop(self) -> None:
+        """Follow no more."""
+        store = FailureExtractor._store
+        with store.lock:
+            store.watchers = tuple(one for one in store.watchers if one != self.wake)
+        with suppress(ValueError):
+            formats.watchers.remove(self.wake)
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether there will be a look soon."""
+        return self._timer is not None
+
+    def wake(self) -> None:
+        """Something is new.  A forked child leaves the page to its parent."""
+        self._woken = True
+        if self._timer is not None or self._process != failure.process_id:
+            return
+        self._timer = timer = threading.Timer(self._pause, self._run)
+        timer.daemon = True
+        with suppress(RuntimeError):  # the interpreter is going down
+            timer.start()
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        self._woken = False
+        try:
+            self._look()
+        finally:
+            self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
+            self._timer = None
+        if self._woken:  # meanwhile
+            self.wake()
