@@ -87,7 +87,7 @@ describe("what is exported", () => {
     source.tell({ selected: 2 });
     expect(scope.value).toBe("selected");
     expect([...scope.options].map((one) => one.textContent)).toEqual([
-      "9 all",
+      "all 9",
       "4 shown",
       "2 selected",
     ]);

@@ -20,6 +20,7 @@ export class Exports {
   readonly #running = h("span", { class: "ft-running", hidden: true }, this.#bar, this.#cancel);
   #isChosen = false; // the reader has chosen what is exported
   #formats = "";
+  #told = ""; // the counts that the list speaks of
   #abort: AbortController | null = null;
 
   constructor(
@@ -27,7 +28,10 @@ export class Exports {
     private readonly say: (text: string) => void,
     private readonly failed: (error: unknown) => void,
   ) {
-    this.#scope.addEventListener("change", () => (this.#isChosen = true));
+    this.#scope.addEventListener("change", () => {
+      this.#isChosen = true;
+      this.#enable();
+    });
     this.#target.append(h("option", { value: "download" }, "download"));
     this.#target.append(h("option", { value: "file" }, "beside the notebook"));
     this.#target.hidden = !source.canWriteFiles;
@@ -47,6 +51,11 @@ export class Exports {
 
   update(): void {
     const { total, shown, selected, formats } = this.source.state;
+    this.#drawButtons(formats);
+    this.element.hidden = total === 0;
+    const told = JSON.stringify([total, shown, selected]);
+    if (told === this.#told) return; // an open list must stay
+    this.#told = told;
     const counts: [Scope, string, number][] = [
       ["all", "all", total],
       ["shown", "shown", shown],
@@ -55,17 +64,20 @@ export class Exports {
     const usual: Scope = selected ? "selected" : shown < total ? "shown" : "all";
     if (this.#scope.value === "selected" && !selected) this.#isChosen = false;
     const value = this.#isChosen ? this.#scope.value : usual;
-    const options = counts.map(([scope, word, count]) =>
-      h(
-        "option",
-        { value: scope, disabled: !count && scope !== "all" },
-        `${number(count)} ${word}`,
-      ),
-    );
+    const options = counts.map(([scope, word, count]) => {
+      const text = scope === "all" ? `${word} ${number(count)}` : `${number(count)} ${word}`;
+      return h("option", { value: scope, disabled: count === 0 }, text);
+    });
     this.#scope.replaceChildren(...options);
     this.#scope.value = value;
-    this.#drawButtons(formats);
-    this.element.hidden = total === 0;
+    this.#enable();
+  }
+
+  /** There is a button for what is there, while nothing is on its way. */
+  #enable(): void {
+    const option = this.#scope.selectedOptions[0];
+    const isOff = this.#abort !== null || option === undefined || option.disabled;
+    for (const button of this.#buttons.querySelectorAll("button")) button.disabled = isOff;
   }
 
   #drawButtons(formats: string[]): void {
@@ -77,13 +89,13 @@ export class Exports {
         {
           type: "button",
           "data-format": name,
-          disabled: this.#abort !== null,
           onclick: () => void this.#run(name),
         },
         name,
       ),
     );
     this.#buttons.replaceChildren(...buttons);
+    this.#enable();
   }
 
   async #run(format: string): Promise<void> {
@@ -120,7 +132,7 @@ export class Exports {
   #show(isRunning: boolean): void {
     this.#running.hidden = !isRunning;
     this.#bar.removeAttribute("value");
-    for (const button of this.#buttons.querySelectorAll("button")) button.disabled = isRunning;
+    this.#enable();
   }
 }
 
