@@ -84,6 +84,15 @@ def equality(record: Record) -> tuple[Any, ...]:
     )
 
 
+def _group(record: Record) -> int:
+    """One number for all equal failures: 64 bits, so that a hundred thousand need no more."""
+    found = equality(record)
+    try:
+        return hash(found)
+    except TypeError:  # a list or so, in a record of a user's
+        return hash(repr(found))
+
+
 def _tags(record: Record) -> str | tuple[str, ...] | None:
     tags = record.get("tags")
     return tuple(dict.fromkeys(map(str, tags))) if isinstance(tags, list) else tags
@@ -117,8 +126,12 @@ def text_of(record: Record) -> str:
     parts = [where(record), *(str(record.get(key) or "") for key in keys)]
     parts += values_of(_tags(record))
     parts.append(str(record.get("exception_traceback") or ""))
-    parts += (f"{name} = {value}" for name, value in _variables(record))
+    if not _HOLDERS.isdisjoint(record):
+        parts += (f"{name} = {value}" for name, value in _variables(record))
     return "\n".join(parts).casefold()
+
+
+_HOLDERS = frozenset({"test_args", "test_kwargs", "fixtures", "locals", "causes", "exceptions"})
 
 
 def _variables(raised: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[object, Any]]:
@@ -147,11 +160,10 @@ class Rows:
     def __init__(self) -> None:
         self.records: Sequence[Record] = []
         self.dropped = 0  # older failures that are not kept: a row's number is dropped + place + 1
-        self.groups = Column(equality)
+        self.groups = Column(_group)
         self.facets = {name: Column(values) for name, values in FACETS.items()}
         self.cells: dict[str, str] = {}  # id -> the name that it had when it last failed
-        self.searched = False  # whether anybody has searched: texts are made then
-        self.texts: list[str] = []
+        self.texts: list[str] = []  # of the first records: made when somebody searches
         self.sources = Column(source_of)
         self._frame: pd.DataFrame | None = None
 
@@ -183,11 +195,11 @@ class Rows:
         return gone, kept
 
     def _columns(self) -> list[Column]:
-        return [self.groups, *self.facets.values(), *([self.sources] if self.searched else [])]
+        return [self.groups, *self.facets.values()]
 
     def _forget(self, gone: int, kept: int) -> None:
         for part in (slice(gone), slice(kept, None)):
-            for column in self._columns():
+            for column in (*self._columns(), self.sources):
                 column.forget(part)
             del self.texts[part]
         if self._frame is not None:
@@ -196,8 +208,6 @@ class Rows:
     def _extend(self, records: Sequence[Record]) -> None:
         for column in self._columns():
             column.extend(records)
-        if self.searched:
-            self.texts += map(text_of, records)
         for record in records:
             if cell := record.get("cell_id"):
                 count = record.get("execution_count")
@@ -214,6 +224,14 @@ class Rows:
             self._frame = pd.concat([self._frame, new]) if known else new
         return self._frame
 
+    def read(self, count: int | None = None) -> bool:
+        """Make the texts of ``count`` more records, or of all; true when all are there."""
+        known = len(self.texts)
+        new = self.records[known : len(self.records) if count is None else known + count]
+        self.sources.extend(new)
+        self.texts += map(text_of, new)
+        return len(self.texts) == len(self.records)
+
     def search(self, text: str, among: Numbers | None = None) -> Numbers:
         """Which rows hold ``text``, whatever its case: true or false for each.
 
@@ -221,10 +239,7 @@ class Rows:
         """
         import numpy as np
 
-        if not self.searched:
-            self.searched = True
-            self.sources.extend(self.records)
-            self.texts += map(text_of, self.records)
+        self.read()
         wanted = text.casefold()
         found = np.zeros(len(self.records), dtype=bool)
         if among is None:

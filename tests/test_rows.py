@@ -319,6 +319,12 @@ def test_a_line_is_one_line():
     assert line.endswith("…")
 
 
+def test_groups_of_records_that_cannot_be_hashed():
+    """A message that is a list, in a record of a user's: equal ones are equal."""
+    odd = {"exception_message": [1, {"a": 2}]}
+    assert lines(shown([dict(odd), dict(odd), {"exception_message": [1]}]), "count") == [1, 2]
+
+
 @pytest.mark.parametrize("odd", [{}, dict.fromkeys(record(0)), {**record(0), "tags": 5, "locals": 5, "causes": [5], "test_kwargs": []}])  # fmt: skip
 def test_odd_records_are_lines(odd):
     """Whatever a user hands in can be shown, searched, sorted and grouped."""

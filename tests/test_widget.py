@@ -173,6 +173,20 @@ def test_updates_keep_their_distance(table, extractor):
     assert min(gaps) > 0.09
 
 
+def test_texts_are_read_before_anybody_searches(table, extractor):
+    """In the background, once a page shows the table; what comes later is read by the search."""
+    add(extractor, 5_000)
+    for _ in range(3):
+        ask(table, "hello")
+    eventually(lambda: len(table._rows.texts) == 5_000)
+    add(extractor, 10)
+    ask(table, "hello")
+    eventually(lambda: len(table._rows.texts) == 5_010)
+    eventually(lambda: not [one for one in threading.enumerate() if one.name == "failextract-read"])
+    table.search = "message 4999"
+    assert len(table.frame) == 1
+
+
 def test_what_changes_later_is_told_too(table, extractor):
     """A context that a door adds, a limit, a clear."""
     (one,) = add(extractor, 1)

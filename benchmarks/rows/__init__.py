@@ -26,6 +26,9 @@ MODULES = {
     "imports": "imports",
     "export": "exports",
     "table": "tables",
+    "page": "page",
+    "saved": "saved",
+    "grids": "grids",
 }
 
 

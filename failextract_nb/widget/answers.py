@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from failextract_nb._safe import message_of
+from failextract_nb._strings import type_name
 from failextract_nb.printed import slim
 from failextract_nb.rows import FACETS
 from failextract_nb.shown import Shown
+from failextract_nb.widget import protocol
 from failextract_nb.widget.exports import Export
 
 if TYPE_CHECKING:
@@ -28,12 +32,20 @@ TARGETS = ("download", "file")
 _numbers = itertools.count(1)
 
 
-def answer(table: FailureTable, kind: str, asked: Fields) -> tuple[Fields, list[bytes]]:
-    """The fields of the reply, and its buffers.
+def reply(table: FailureTable, message: object) -> tuple[Fields, list[bytes]]:
+    """What a page is answered, and its buffers; what goes wrong is told, never raised."""
+    told = message if isinstance(message, Mapping) else {}
+    answer = {"v": protocol.version(), "id": told.get("id"), "type": told.get("type")}
+    try:
+        fields, buffers = _answer(table, *protocol.request(message))
+    except Exception as error:  # noqa: BLE001  # the page tells it to the user
+        known = isinstance(error, ValueError | OSError | ImportError)
+        name = "" if known else f"{type_name(type(error))}: "
+        return {**answer, "type": "error", "message": f"{name}{message_of(error)}"}, []
+    return {**answer, **fields}, buffers
 
-    Raises what the user should be told: ValueError, OSError, ImportError, or what a format of a
-    user's raises.
-    """
+
+def _answer(table: FailureTable, kind: str, asked: Fields) -> tuple[Fields, list[bytes]]:
     if kind == "next":
         return _next(table, asked)
     found: Fields = globals()[f"_{kind}"](table, asked)
@@ -42,6 +54,7 @@ def answer(table: FailureTable, kind: str, asked: Fields) -> tuple[Fields, list[
 
 def _hello(table: FailureTable, _asked: Fields) -> Fields:
     table.refresh()
+    table.read_ahead()
     return {}
 
 

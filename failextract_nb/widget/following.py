@@ -14,6 +14,31 @@ PAUSE = 0.1  # seconds between two looks
 SHARE = 0.1  # of the time, at most, is spent on looking
 
 
+AHEAD = 1_000  # records whose texts are read in one go
+
+
+class Reader:
+    """Reads the texts that a search looks through, on a thread of its own, bit by bit."""
+
+    def __init__(self, read: Callable[[int], bool]) -> None:
+        self._read = read
+        self._busy = threading.Lock()
+
+    def start(self) -> None:
+        """Read what is not read yet, unless somebody does already."""
+        with suppress(RuntimeError):  # the interpreter is going down
+            threading.Thread(target=self._run, name="failextract-read", daemon=True).start()
+
+    def _run(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            while not self._read(AHEAD):
+                time.sleep(0.001)  # the user's code goes first
+        finally:
+            self._busy.release()
+
+
 class Follower:
     """Calls ``look()`` on a thread of its own after failures came, changed or went.
 
