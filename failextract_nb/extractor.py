@@ -200,7 +200,7 @@ class FailureExtractor(metaclass=_OneActive):
                 "passed_count": passes,
                 "total_count": kept + passes,
                 "expected_count": store.expected,
-                "memory_usage_mb": store.bytes / MEGABYTE,
+                "memory_usage_mb": store.held / MEGABYTE,
                 "dropped_failures": store.failures.dropped,
                 "dropped_passed": store.passed.dropped,
                 "failures_at_limit": store.max_failures is not None and kept >= store.max_failures,

@@ -74,7 +74,7 @@ def to_text(failures: Records, statistics: Statistics = None) -> str:
 def text_of(table: Shown, statistics: Statistics = None) -> str:
     """The first lines of a table for a terminal, below a caption."""
     if not len(table):
-        return _NOTHING
+        return caption(table, statistics) if len(table.rows) else _NOTHING
     rows = [list(COLUMNS), *map(_cells, lines_of(table))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     at = COLUMNS.index("message")
@@ -103,7 +103,8 @@ def html_of(table: Shown, statistics: Statistics = None) -> str:
     Where they do not fit, the older lines lack the traceback, then the oldest are left out.
     """
     if not len(table):
-        return f"<p><em>{_NOTHING}</em></p>"
+        text = caption(table, statistics) if len(table.rows) else _NOTHING
+        return f"<p><em>{escape(text)}</em></p>"
     plain = [(line, _html_row(_cells(line), "")) for line in lines_of(table)]
     budget = HTML_BUDGET - 1_000  # the caption and the head
     while plain and _size(row for _, row in plain) > budget:
@@ -154,7 +155,10 @@ def caption(table: Shown, statistics: Statistics = None, lines: int = LINES) -> 
     if known.get("dropped_failures"):
         parts.append(f"{counted(known['dropped_failures'], 'older one')} dropped")
     if len(table.kept) < len(table.rows):
-        parts.append(f"{len(table.kept)} match")
+        found = f"{len(table.kept) or 'none'} for"
+        asked = [f"the search {table.wishes.search!r}"] if table.wishes.search else []
+        asked += [f"the filter {table.wishes.query!r}"] if table.wishes.query else []
+        parts.append(f"{found} {' and '.join(asked) or 'what is ticked'}")
     if len(table) > lines:
         parts.append(f"the newest {lines} are shown" if lines else "none fits here")
     return ", ".join(parts)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 _CELL_FILES = ("Cell In[", "<ipython-input")
+MAX_GONE = 1_000  # groups that no failure is in any more
+MAX_FACET = 200  # characters of a value
+MAX_TEXT = 20_000  # characters of a failure's variables that a search looks at
 MAX_DEPTH = 50  # of causes and members; what capture writes is far flatter
 
 
@@ -111,8 +114,13 @@ FACETS: dict[str, Callable[[Record], Any]] = {
 def values_of(value: Any) -> tuple[str, ...]:
     """What a facet's value in a record counts for: nothing, one text, or several."""
     if isinstance(value, tuple):
-        return value
-    return (str(value),) if value else ()
+        return tuple(map(_short, value))
+    return (_short(str(value)),) if value else ()
+
+
+def _short(value: str) -> str:
+    """It goes to every page with every update; a long one keeps what tells it from others."""
+    return value if len(value) <= MAX_FACET else f"{value[: MAX_FACET - 20]}…{hash(value):x}"
 
 
 def source_of(record: Record) -> str:
@@ -127,7 +135,7 @@ def text_of(record: Record) -> str:
     parts += values_of(_tags(record))
     parts.append(str(record.get("exception_traceback") or ""))
     if not _HOLDERS.isdisjoint(record):
-        parts += (f"{name} = {value}" for name, value in _variables(record))
+        parts.append("\n".join(f"{name} = {one}" for name, one in _variables(record))[:MAX_TEXT])
     return "\n".join(parts).casefold()
 
 
@@ -160,21 +168,27 @@ class Rows:
     def __init__(self) -> None:
         self.records: Sequence[Record] = []
         self.dropped = 0  # older failures that are not kept: a row's number is dropped + place + 1
+        self._renew()
+        self._frame: pd.DataFrame | None = None
+
+    def _renew(self) -> None:
+        """Forget what all failures ever seen have said, also those that are gone."""
         self.groups = Column(_group)
         self.facets = {name: Column(values) for name, values in FACETS.items()}
         self.cells: dict[str, str] = {}  # id -> the name that it had when it last failed
         self.texts: list[str] = []  # of the first records: made when somebody searches
         self.sources = Column(source_of)
-        self._frame: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def update(self, records: Sequence[Record], dropped: int, anew: bool) -> tuple[int, int] | None:
+    def update(
+        self, records: Sequence[Record], dropped: int, anew: bool
+    ) -> tuple[int, int, bool] | None:
         """Take in the store's records, of which ``dropped`` are gone; ``anew`` after a clear.
 
-        Returns how many rows went from the front, and how many of the others are as they were;
-        None where all are, and nothing came.
+        Returns how many rows went from the front, how many of the others are as they were, and
+        whether the groups have other numbers now; None where nothing has changed.
         """
         gone = len(self.records) if anew else min(dropped - self.dropped, len(self.records))
         old = self.records[gone:] if gone else self.records
@@ -191,8 +205,11 @@ class Rows:
             return None
         self._forget(gone, kept)
         self.records, self.dropped = records, dropped
-        self._extend(records[kept:] if kept else records)
-        return gone, kept
+        renewed = anew or len(self.groups.distinct) > MAX_GONE + 2 * len(records)
+        if renewed:
+            self._renew()
+        self._extend(records if renewed or not kept else records[kept:])
+        return gone, kept, renewed
 
     def _columns(self) -> list[Column]:
         return [self.groups, *self.facets.values()]

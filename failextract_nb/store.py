@@ -31,6 +31,7 @@ class Forgotten(NamedTuple):
     dropped: tuple[int, int]  # failures and passes
     passes: int
     interrupted: int
+    bytes: int
 
 
 def nothing() -> None:
@@ -98,7 +99,10 @@ class Store:
     def tell(self) -> None:
         """Let those who watch know that failures came, changed or went."""
         for watcher in self.watchers:
-            watcher()
+            try:
+                watcher()
+            except Exception as error:  # noqa: BLE001  # it must not cost who has failed anything
+                self.note_problem("a watcher", error)
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
         with self.lock:
@@ -147,6 +151,8 @@ class Store:
 
     def _trim_to(self, max_memory: float) -> list[str]:
         crossed = []
+        if self.forgotten and self.bytes + self.forgotten.bytes > max_memory:
+            self.forgotten = None
         while self.bytes > max_memory:
             crossed = ["memory"]
             if len(self.passed):
@@ -160,6 +166,11 @@ class Store:
     def dropped(self) -> dict[str, int]:
         """What a report says of the records that are not kept any more."""
         return {"dropped_failures": self.failures.dropped, "dropped_passed": self.passed.dropped}
+
+    @property
+    def held(self) -> int:
+        """Bytes of all records, those that an undo would bring back too."""
+        return self.bytes + (self.forgotten.bytes if self.forgotten else 0)
 
     @property
     def bytes(self) -> int:
@@ -233,7 +244,14 @@ class Store:
             (self.failures.dropped, self.passed.dropped),
             self.pass_count,
             self.interrupted,
+            self.bytes,
         )
+
+    def forget(self) -> None:
+        """Let go of what the last ``clear`` took."""
+        with self.lock:
+            self.forgotten = None
+        self.tell()
 
     def restore(self) -> int:
         """Bring back what the last ``clear`` took, before what came since; how many failures.
@@ -250,17 +268,21 @@ class Store:
             self.warned |= warned
             self.failures.restart(before.dropped[0])
             self.passed.restart(before.dropped[1])
-            for failure, size in (*before.failures, *since.failures):
-                if failure["id"] not in self.failures.ids:
-                    self.failures.append(failure, size)
-                    self._count(failure, 1)
-            for passed, size in (*before.passed, *since.passed):
-                if passed["id"] not in self.passed.ids:
-                    self.passed.append(passed, size)
+            newer = {failure["id"] for failure, _ in since.failures}
+            kept = (one for one in before.failures if one[0]["id"] not in newer)
+            for failure, size in (*kept, *since.failures):
+                self.failures.append(failure, size)
+                self._count(failure, 1)
+            newer = {passed["id"] for passed, _ in since.passed}
+            passes = (one for one in before.passed if one[0]["id"] not in newer)
+            for passed, passed_size in (*passes, *since.passed):
+                self.passed.append(passed, passed_size)
             self.failures.dropped += since.dropped[0]
             self.passed.dropped += since.dropped[1]
             self._passes_before -= before.passes + since.passes
             self.interrupted = before.interrupted + since.interrupted
+            while self.max_passed is not None and len(self.passed) > self.max_passed:
+                self.passed.drop_oldest()
             self.trim()
         self.tell()
         return len(before.failures)

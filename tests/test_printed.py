@@ -220,7 +220,11 @@ def test_records_for_a_viewer_can_be_saved():
 def test_a_search_is_in_what_is_printed():
     """What a table shows is what stands in the notebook."""
     shown = printed.shown(failures(30)).wish(search="message 7")
-    assert printed.text_of(shown).startswith("30 failures, 1 match\n")
+    assert printed.text_of(shown).startswith("30 failures, 1 for the search 'message 7'\n")
     assert len(cells(printed.html_of(shown))) == 2
     assert printed.records_of(shown)["total"] == 1
     assert shown.wishes == Wishes(search="message 7")
+    nothing = shown.wish(search="zzz", query="line > 1")
+    told = "30 failures, none for the search 'zzz' and the filter 'line > 1'"
+    assert printed.text_of(nothing) == told
+    assert html5lib.parse(printed.html_of(nothing)).find(f".//{HTML}em").text == told

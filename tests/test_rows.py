@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failextract_nb import table
-from failextract_nb.rows import FACETS, Rows, equality
+from failextract_nb.rows import FACETS, MAX_FACET, MAX_GONE, Rows, equality
 from failextract_nb.shown import Shown, Wishes
 
 
@@ -109,10 +109,35 @@ def test_nothing_new_is_told():
     """What was seen already is not looked at again."""
     rows = Rows()
     records = [record(1), record(2)]
-    assert rows.update(records, 0, anew=False) == (0, 0)
+    assert rows.update(records, 0, anew=False) == (0, 0, False)
     assert rows.update([*records], 0, anew=False) is None
-    assert rows.update([*records, record(3)], 0, anew=False) == (0, 2)
-    assert rows.update([records[1], record(3)], 1, anew=False) == (1, 1)
+    assert rows.update([*records, record(3)], 0, anew=False) == (0, 2, False)
+    assert rows.update([records[1], record(3)], 1, anew=False) == (1, 1, False)
+
+
+def test_what_is_gone_is_forgotten():
+    """A limit of ten and thousands of different failures: the columns stay small."""
+    rows, records = Rows(), []
+    for number in range(3_000):
+        records = [*records, record(number, cell_id=f"c{number}", cell_source=f"s{number}")][-10:]
+        rows.update(records, max(0, number - 9), anew=False)
+        if number % 500 == 0:
+            rows.search("message")
+    assert len(rows.groups.distinct) <= MAX_GONE + 30
+    assert len(rows.sources.distinct) <= MAX_GONE + 30
+    same_as_new(rows)
+    rows.update([], 0, anew=True)
+    assert (rows.groups.distinct, rows.texts, rows.cells) == ([], [], {})
+
+
+def test_long_values_of_facets_are_cut():
+    """They go to the page with every update, and can still be chosen and told apart."""
+    names = ["x" * 5_000 + "a", "x" * 5_000 + "b"]
+    table = shown([record(n, thread_name=names[n % 2]) for n in range(3)])
+    first, second = table.facet("thread")["values"]
+    assert first["value"] != second["value"]
+    assert len(first["value"]) <= MAX_FACET
+    assert table.wish(facets={"thread": frozenset([first["value"]])}).kept.tolist() == [0, 2]
 
 
 def test_numbers_go_on_when_older_ones_are_dropped():

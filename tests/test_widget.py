@@ -18,7 +18,7 @@ from conftest import ROOT, example
 from failextract_nb import FailureTable, OutputFormatter, formats, widget
 from failextract_nb.rows import FACETS
 from failextract_nb.shown import COLUMNS
-from failextract_nb.widget import answers, exports, model, protocol
+from failextract_nb.widget import answers, exports, protocol, state
 
 ROWS = ("key", "number", "message", "count", "selected")
 
@@ -185,6 +185,84 @@ def test_texts_are_read_before_anybody_searches(table, extractor):
     eventually(lambda: not [one for one in threading.enumerate() if one.name == "failextract-read"])
     table.search = "message 4999"
     assert len(table.frame) == 1
+
+
+def test_an_observer_that_raises_is_no_failure_of_the_session(table, extractor):
+    """It is told as a problem, once for each update; the page goes on being told."""
+
+    def broken(_change):
+        raise KeyError("mine")
+
+    table.observe(broken, "frame")
+    with pytest.warns(RuntimeWarning, match="an observer of frame: KeyError"):
+        add(extractor, 1)
+        eventually(lambda: table._state["total"] == 1)
+        eventually(lambda: not table.follower.is_awake)
+    assert len(extractor.failures) == 1
+    assert "KeyError" in extractor.get_statistics()["problems"][-1]
+
+
+def test_an_observer_of_the_search_that_raises(table, extractor):
+    """Who has set it is told, and so is the page."""
+    add(extractor, 2)
+    table.refresh()
+
+    def broken(_change):
+        raise KeyError("mine")
+
+    table.observe(broken, "search")
+    with pytest.raises(KeyError, match="mine"):
+        table.search = "message 1"
+    assert table._state["search"] == "message 1"
+    assert table._state["shown"] == 1
+
+
+def test_a_filter_that_no_longer_fits_is_taken_away(table, extractor):
+    """The failures are shown all the same, and why is told."""
+    extractor.add_failure(example(line_number=3))
+    table.filter("line.astype('int64') > 0")
+    with pytest.warns(RuntimeWarning, match="the filter .* was taken away"):
+        extractor.add_failure(example())
+        eventually(lambda: table._state["total"] == 2)
+    assert (table._state["query"], table.query, table._state["shown"]) == ("", "", 2)
+    assert len(extractor.failures) == 2
+    ask(table, "window", start=0, count=5)
+
+
+def test_a_thread_that_cannot_be_started(table, extractor, monkeypatch):
+    """The next failure wakes the table."""
+
+    def refuse(_self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        add(extractor, 1)
+    assert not table.follower.is_awake
+    add(extractor, 1)
+    eventually(lambda: table._state["total"] == 2)
+
+
+def test_failures_of_many_threads_wake_one_look(table, extractor):
+    """However they race."""
+    old = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=add, args=(extractor, 20)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        timers = {
+            one
+            for _ in range(200)
+            for one in threading.enumerate()
+            if isinstance(one, threading.Timer) and not one.finished.is_set()
+        }
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(old)
+    assert len(timers) <= 2  # one after the other
+    eventually(lambda: table._state["total"] == 160)
 
 
 def test_what_changes_later_is_told_too(table, extractor):
@@ -608,6 +686,38 @@ def test_clear_and_undo(table, extractor):
     assert len(extractor.failures) == 4
 
 
+def test_undo_keeps_what_is_newer(table, extractor):
+    """A failure of the same id since the clear; passes within their limit."""
+    extractor.set_memory_limits(max_passed=10)
+    extractor.add_failure(example(id="x", exception_message="old"))
+    for number in range(10):
+        extractor.add_passed({"test_name": f"old {number}"})
+    ask(table, "clear")
+    extractor.add_failure(example(id="x", exception_message="new"))
+    for number in range(10):
+        extractor.add_passed({"test_name": f"new {number}"})
+    ask(table, "undo")
+    assert [one["exception_message"] for one in extractor.failures] == ["new"]
+    assert [one["test_name"] for one in extractor.passed_tests] == [f"new {n}" for n in range(10)]
+
+
+def test_what_can_come_back_is_told_and_can_be_let_go(table, extractor):
+    """Its memory counts until it is dismissed, or a limit needs it."""
+    add(extractor, 100, locals=[{"x": "y" * 5_000}])
+    told = extractor.get_statistics()["memory_usage_mb"]
+    ask(table, "clear")
+    assert extractor.get_statistics()["memory_usage_mb"] == pytest.approx(told, rel=0.01)
+    ask(table, "forget")
+    assert table._state["undo"] == 0
+    assert extractor.get_statistics()["memory_usage_mb"] == 0
+    add(extractor, 100, locals=[{"x": "z" * 5_000}])
+    ask(table, "clear")
+    extractor.set_memory_limits(max_memory_mb=0.001)
+    add(extractor, 1)
+    table.refresh()
+    assert table._state["undo"] == 0
+
+
 def test_undo_keeps_the_limits_and_the_numbers(table, extractor):
     """What was dropped before stays so, what is too much goes."""
     extractor.set_memory_limits(max_failures=3)
@@ -651,5 +761,5 @@ def test_the_first_lines_are_bounded(table, extractor):
     for _ in range(100):
         add(extractor, 10, exception_traceback="x" * 10_000, test_name="y" * 10_000)
     table.refresh()
-    assert len(table._state["rows"]) <= model.FIRST_LINES
+    assert len(table._state["rows"]) <= state.FIRST_LINES
     assert len(json.dumps(table._state)) < 60_000

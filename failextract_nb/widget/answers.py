@@ -162,5 +162,10 @@ def _clear(table: FailureTable, _asked: Fields) -> Fields:
     return {"count": table.clear()}
 
 
+def _forget(table: FailureTable, _asked: Fields) -> Fields:
+    table.forget()
+    return {}
+
+
 def _undo(table: FailureTable, _asked: Fields) -> Fields:
     return {"count": table.undo()}

@@ -35,6 +35,8 @@ class Reader:
         try:
             while not self._read(AHEAD):
                 time.sleep(0.001)  # the user's code goes first
+        except Exception as error:  # noqa: BLE001  # it is no failure of the user's
+            FailureExtractor._store.note_problem("the table", error)
         finally:
             self._busy.release()
 
@@ -51,6 +53,7 @@ class Follower:
         self._woken = False
         self._pause = PAUSE
         self._process = failure.process_id
+        self._starting = threading.Lock()
 
     def start(self) -> None:
         """Follow the store and the formats."""
@@ -75,20 +78,23 @@ class Follower:
     def wake(self) -> None:
         """Something is new.  A forked child leaves the page to its parent."""
         self._woken = True
-        if self._timer is not None or self._process != failure.process_id:
-            return
-        self._timer = timer = threading.Timer(self._pause, self._run)
-        timer.daemon = True
-        with suppress(RuntimeError):  # the interpreter is going down
-            timer.start()
+        with self._starting:
+            if self._timer is not None or self._process != failure.process_id:
+                return
+            timer = threading.Timer(self._pause, self._run)
+            timer.daemon = True
+            with suppress(RuntimeError):  # no thread can be started: the next failure tries again
+                timer.start()
+                self._timer = timer
 
     def _run(self) -> None:
         started = time.monotonic()
         self._woken = False
         try:
             self._look()
-        finally:
-            self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
-            self._timer = None
+        except Exception as error:  # noqa: BLE001  # as a thread's failure it would wake us again
+            FailureExtractor._store.note_problem("the table", error)
+        self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
+        self._timer = None
         if self._woken:  # meanwhile
             self.wake()

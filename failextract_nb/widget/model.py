@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -13,17 +14,15 @@ import traitlets
 
 from failextract_nb import _front, formats, printed
 from failextract_nb.extractor import FailureExtractor
-from failextract_nb.rows import FACETS, Rows
+from failextract_nb.rows import Rows
 from failextract_nb.shown import Shown, Wishes
-from failextract_nb.widget import protocol
 from failextract_nb.widget.answers import reply
 from failextract_nb.widget.exports import Export
 from failextract_nb.widget.following import Follower, Reader
+from failextract_nb.widget.state import forgotten, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FIRST_LINES = 50  # travel with the state, so that a table needs no answer to be seen
 
 HOW = ("only", "add", "remove", "range", "all", "none")
 
@@ -64,7 +63,7 @@ class FailureTable(anywidget.AnyWidget):
         self.reader = Reader(self._read)
         self.closed = False
         self._update()
-        super().__init__(_esm=_front.read("widget.js"), _state=self._first())
+        super().__init__(_esm=_front.read("widget.js"), _state=state_of(self))
         self.on_msg(self._received)
         self.follower.start()
 
@@ -110,9 +109,10 @@ class FailureTable(anywidget.AnyWidget):
         with self._lock:
             self._shown = self._shown.wish(**changes)
             self.version += 1
-        for name in {"search", "query"} & changes.keys():
-            setattr(self, name, changes[name])
-        self._tell()
+        try:
+            self.search, self.query = self.wishes.search, self.wishes.query
+        finally:  # whatever an observer raises
+            self._tell()
 
     @traitlets.validate("query")
     def _valid_query(self, proposal: Any) -> str:
@@ -166,9 +166,13 @@ class FailureTable(anywidget.AnyWidget):
 
     def clear(self) -> int:
         """Forget every failure, as ``FailureExtractor().clear()``; returns how many there were."""
+        store = FailureExtractor._store
         count = len(FailureExtractor().failures)
-        FailureExtractor._store.remembers = True
-        FailureExtractor().clear()
+        store.remembers = True
+        try:
+            FailureExtractor().clear()
+        finally:
+            store.remembers = False
         self._show_now()
         return count
 
@@ -178,11 +182,10 @@ class FailureTable(anywidget.AnyWidget):
         self._show_now()
         return count
 
-    @property
-    def _forgotten(self) -> int:
-        """Failures that ``undo`` would bring back."""
-        forgotten = FailureExtractor._store.forgotten
-        return len(forgotten.failures) if forgotten else 0
+    def forget(self) -> None:
+        """Let go of what ``undo`` would bring back."""
+        FailureExtractor._store.forget()
+        self._show_now()
 
     # --- following the session
 
@@ -192,7 +195,8 @@ class FailureTable(anywidget.AnyWidget):
         with self._lock:
             changed = self._update()
             told = (self._state["formats"], self._state["undo"])
-        if changed or told != (formats.names(), self._forgotten):
+        self.query = self.wishes.query  # one that fits no longer is gone
+        if changed or told != (formats.names(), forgotten()):
             self._tell()
 
     def _update(self) -> bool:
@@ -204,11 +208,18 @@ class FailureTable(anywidget.AnyWidget):
         changed = self._rows.update(records, dropped, anew)
         if changed is None:
             return False
-        gone, kept = changed
+        gone, kept, renewed = changed
         old = self.picked[gone : gone + kept] if not anew else self.picked[:0]
         self.picked = np.zeros(len(records), dtype=bool)
         self.picked[: len(old)] = old
-        self._shown = Shown(self._rows, self.wishes)
+        wishes = self.wishes
+        if renewed:
+            wishes = replace(wishes, opened=frozenset())
+        try:
+            self._shown = Shown(self._rows, wishes)
+        except Exception as error:  # noqa: BLE001  # a query that the new failures do not fit
+            store.note_problem(f"the filter {wishes.query!r} was taken away", error)
+            self._shown = Shown(self._rows, replace(wishes, query=""))
         self.version += 1
         return True
 
@@ -223,43 +234,24 @@ class FailureTable(anywidget.AnyWidget):
     def _show_now(self) -> None:
         with self._lock:
             self._update()
+        self.query = self.wishes.query
         self._tell()
 
     def _tell(self) -> None:
         with self._lock:
             if self.closed:
                 return
-            self._state = self._first()
+            self._state = state_of(self)
         for name in ("frame", "selected"):
             if self._trait_notifiers.get(name):
-                new = self._look_at(name)
-                self.notify_change(
-                    traitlets.Bunch(name=name, old=None, new=new, owner=self, type="change")
-                )
+                self._notify(name)
 
-    def _first(self) -> dict[str, Any]:
-        """The state that every view is drawn from, as ``protocol.ts`` has it."""
-        shown, store = self._shown, FailureExtractor._store
-        facets = (shown.facet(name) for name in FACETS)
-        return {
-            "v": protocol.version(),
-            "version": self.version,
-            "total": len(self._rows),
-            "shown": len(shown.kept),
-            "lines": len(shown),
-            "expected": store.expected,
-            "dropped": self._rows.dropped,
-            "selected": int(self.picked.sum()),
-            "undo": self._forgotten,
-            "search": self.wishes.search,
-            "query": self.wishes.query,
-            "sort": self.wishes.sort,
-            "descending": self.wishes.descending,
-            "grouped": self.wishes.grouped,
-            "facets": [one for one in facets if one["values"]],
-            "formats": formats.names(),
-            "rows": shown.window(0, FIRST_LINES, self.picked),
-        }
+    def _notify(self, name: str) -> None:
+        change = {"name": name, "old": None, "owner": self, "type": "change"}
+        try:
+            self.notify_change(traitlets.Bunch(change, new=self._look_at(name)))
+        except Exception as error:  # noqa: BLE001  # as a failure it would be told again, and again
+            FailureExtractor._store.note_problem(f"an observer of {name}", error)
 
     # --- talking to the page
 

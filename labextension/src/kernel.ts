@@ -184,6 +184,10 @@ export class KernelSource implements DataSource {
     return (await this.#ask("clear", {})).fields.count;
   }
 
+  async forget(): Promise<void> {
+    await this.#ask("forget", {});
+  }
+
   async undo(): Promise<number> {
     return (await this.#ask("undo", {})).fields.count;
   }

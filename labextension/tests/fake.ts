@@ -103,6 +103,7 @@ export class Session implements DataSource {
   readonly select = vi.fn(async (_how: string, _keys?: string[]): Promise<void> => {});
   readonly clear = vi.fn(async (): Promise<number> => this.state.total);
   readonly undo = vi.fn(async (): Promise<number> => this.state.undo);
+  readonly forget = vi.fn(async (): Promise<void> => undefined);
 }
 
 /** A promise that the test settles when it wants to. */

@@ -123,18 +123,18 @@ describe("undo", () => {
     expect(shown(element)).toContainEqual(["alert", "gone"]);
   });
 
-  test("that was put away stays away, until there is another", async () => {
+  test("that is put away is let go, for every view", async () => {
     const { source, element, done } = notesOf(new Session(0, { undo: 3 }));
     await click(element, "Dismiss");
     expect(done).toHaveBeenCalledTimes(1);
-    source.arrive(1);
-    expect(shown(element)).toEqual([]);
-    source.tell({ undo: 4 });
-    expect(shown(element)).toEqual([[null, "4 failures forgotten."]]);
-    await click(element, "Dismiss");
+    expect(source.forget).toHaveBeenCalledTimes(1);
     source.tell({ undo: 0 });
-    source.tell({ undo: 4 });
-    expect(shown(element)).toEqual([[null, "4 failures forgotten."]]);
+    expect(shown(element)).toEqual([]);
+    source.tell({ undo: 3 });
+    expect(shown(element)).toEqual([[null, "3 failures forgotten."]]);
+    source.forget.mockRejectedValueOnce("gone");
+    await click(element, "Dismiss");
+    expect(shown(element)).toContainEqual(["alert", "gone"]);
   });
 
   test("keeps its button while failures arrive, so that clicks on it count", () => {
@@ -144,25 +144,10 @@ describe("undo", () => {
     expect(button(element, "Undo")).toBe(before);
   });
 
-  test("says what the last clear took, and is put away for that", async () => {
+  test("says what the last clear took", () => {
     const { source, element } = notesOf(new Session(0, { undo: 3 }));
     source.tell({ undo: 5 });
     expect(shown(element)).toEqual([[null, "5 failures forgotten."]]);
-    await click(element, "Dismiss");
-    source.tell();
-    expect(shown(element)).toEqual([]);
-  });
-
-  test("is offered for a second clear of as many, though the first was put away", async () => {
-    const { source, notes, element } = notesOf(new Session(1, { undo: 1 }));
-    await click(element, "Dismiss");
-    source.clear.mockImplementation(async () => {
-      source.tell({ total: 0, undo: 1 });
-      return 1;
-    });
-    notes.askToClear();
-    await click(element, "Forget them");
-    expect(shown(element)).toEqual([[null, "1 failure forgotten."]]);
   });
 });
 

@@ -29,6 +29,9 @@ ALLOWED = {
     "a plugin's settings are there before those of the shortcuts plugin": re.compile(
         r"reading 'schema'\)\n\s+at http\S+/static/(lab/jlab|notebook/notebook)_core\."
     ),
+    "a kernel is shut down or restarted before it has answered": re.compile(
+        r"Canceled future for (kernel_info|create_subshell|delete_subshell)_request message"
+    ),
     "a kernel is restarted before it has told its debugger's state": re.compile(
         r"^(Could not restore the debugger state|Error): Canceled future for debug_request"
     ),

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -27,6 +28,8 @@ OPTIONS = [
     "--LabApp.expose_app_in_browser=True",
     "--JupyterNotebookApp.expose_app_in_browser=True",
     "--LabApp.extension_manager=readonly",  # the other one asks PyPI
+    # Ports are chosen before a kernel binds them: another kernel's may be the same.
+    "--ConnectionFileMixin.transport=ipc",
 ]
 
 
@@ -53,7 +56,8 @@ class Server:
         self.folder = folder / "notebooks"
         self.folder.mkdir(parents=True)
         self.settings = folder / "settings"
-        self.runtime = folder / "runtime"
+        # The path of a kernel's socket must be short.
+        self.runtime = Path(tempfile.mkdtemp(prefix="ft-"))
         self.log = folder / "log.txt"
         self.env = {
             **{
@@ -142,4 +146,5 @@ class Server:
         for one in left:
             one.kill()
         self.process.wait()
+        shutil.rmtree(self.runtime)
         assert not names, f"{self.app} left processes behind: {names}"

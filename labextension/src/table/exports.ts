@@ -98,6 +98,11 @@ export class Exports {
     this.#enable();
   }
 
+  /** The view is gone: nobody waits for what is on its way. */
+  dispose(): void {
+    this.#abort?.abort(new Error("Export cancelled."));
+  }
+
   async #run(format: string): Promise<void> {
     if (this.#abort) return;
     const abort = (this.#abort = new AbortController());

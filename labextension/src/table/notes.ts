@@ -13,8 +13,7 @@ export class Notes {
   });
   readonly #undo = h("div", { class: "ft-note" });
   readonly #waiting = h("div", { class: "ft-note", role: "status" });
-  #dismissed = 0; // failures in the undo that the reader has put away
-  #offered = 0; // those that it speaks of
+  #offered = 0; // failures that the undo speaks of
 
   constructor(
     private readonly source: DataSource,
@@ -61,15 +60,13 @@ export class Notes {
 
   /** To undo the clear that forgot so many failures. */
   #offer(count: number): void {
-    if (!count) this.#dismissed = 0;
-    this.#undo.hidden = count === 0 || count === this.#dismissed;
-    if (this.#undo.hidden || count === this.#offered) return;
+    this.#undo.hidden = count === 0;
+    if (count === this.#offered) return;
     this.#offered = count;
     const back = h("button", { type: "button" }, "Undo");
     back.addEventListener("click", () => this.#do(this.source.undo(), "brought back"));
     const away = this.#dismiss(() => {
-      this.#dismissed = count;
-      this.#undo.hidden = true;
+      this.source.forget().catch((error: unknown) => this.fail(error));
     });
     this.#undo.replaceChildren(h("span", {}, `${counted(count)} forgotten.`), back, away);
   }
@@ -78,7 +75,6 @@ export class Notes {
     const yes = h("button", { type: "button", class: "ft-danger" }, "Forget them");
     yes.addEventListener("click", () => {
       this.escape();
-      this.#dismissed = 0;
       this.#do(this.source.clear(), "");
     });
     const no = h("button", { type: "button" }, "Keep them");

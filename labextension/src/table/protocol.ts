@@ -90,6 +90,7 @@ export const REQUESTS = {
   stop: { job: "string" },
   clear: {},
   undo: {},
+  forget: {}, // what an undo would bring back
 } as const satisfies Record<string, Spec>;
 
 /** What comes back: `{v, id, type, ...fields}`, or `{v, id, type: "error", message}`. */
@@ -106,6 +107,7 @@ export const REPLIES = {
   stop: {},
   clear: { count: "number" },
   undo: { count: "number" },
+  forget: {},
   error: { message: "string" },
 } as const satisfies Record<string, Spec>;
 

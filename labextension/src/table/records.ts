@@ -215,6 +215,8 @@ export class Records implements DataSource {
     throw new Error("The failures of this page cannot be cleared; do it in the notebook.");
   }
 
+  async forget(): Promise<void> {}
+
   async undo(): Promise<number> {
     throw new Error("The failures of this page were not cleared; there is nothing to undo.");
   }

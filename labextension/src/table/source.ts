@@ -98,4 +98,6 @@ export interface DataSource {
   select(how: string, keys?: string[]): Promise<void>;
   clear(): Promise<number>;
   undo(): Promise<number>;
+  /** Lets go of what an undo would bring back. */
+  forget(): Promise<void>;
 }

@@ -55,6 +55,7 @@ export class FailureTable {
   /** Stops following the source. */
   dispose(): void {
     document.removeEventListener("pointerdown", this.#onPointer);
+    this.#exports.dispose();
     this.#unsubscribe();
     this.#observer.disconnect();
     this.element.remove();
