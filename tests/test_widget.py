@@ -512,6 +512,34 @@ def test_messages_that_are_none(table, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupt_is_answered_too(table, extractor, monkeypatch):
+    """Who has asked must not wait for ever; the interrupt goes on."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(answers, "_window", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ask(table, "window", start=0, count=1)
+    assert table.told[-1][0]["message"] == "the kernel was interrupted; ask again"
+
+
+def test_an_export_that_is_left_at_the_exit(run_python, tmp_path):
+    """The kernel ends in the middle: no half-written file stays in the folder."""
+    run_python("""
+        from failextract_nb import FailureExtractor, FailureTable
+        for number in range(20_000):
+            FailureExtractor().add_failure({"test_name": str(number)})
+        table, told = FailureTable(), []
+        table.send = lambda content, buffers=None: told.append(content)
+        ask = lambda **more: table._received(table, {"v": 1, "id": 1, **more}, [])
+        ask(type="export", format="json", scope="all", target="file")
+        ask(type="next", job=told[-1]["job"])
+        assert not told[-1]["done"], told
+    """, "-W", "ignore")  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_version_is_told(table):
     """A page that was open before an update."""
     table._received(table, {"v": 0, "id": "1", "type": "hello"}, [])

@@ -34,15 +34,24 @@ _numbers = itertools.count(1)
 
 def reply(table: FailureTable, message: object) -> tuple[Fields, list[bytes]]:
     """What a page is answered, and its buffers; what goes wrong is told, never raised."""
-    told = message if isinstance(message, Mapping) else {}
-    answer = {"v": protocol.version(), "id": told.get("id"), "type": told.get("type")}
     try:
-        fields, buffers = _answer(table, *protocol.request(message))
+        kind, asked = protocol.request(message)
+        fields, buffers = _answer(table, kind, asked)
     except Exception as error:  # noqa: BLE001  # the page tells it to the user
         known = isinstance(error, ValueError | OSError | ImportError)
         name = "" if known else f"{type_name(type(error))}: "
-        return {**answer, "type": "error", "message": f"{name}{message_of(error)}"}, []
-    return {**answer, **fields}, buffers
+        return refusal(message, f"{name}{message_of(error)}"), []
+    return {**_to(message), "type": kind, **fields}, buffers
+
+
+def refusal(message: object, why: str) -> Fields:
+    """The answer to what cannot be answered."""
+    return {**_to(message), "type": "error", "message": why}
+
+
+def _to(message: object) -> Fields:
+    asked = message.get("id") if isinstance(message, Mapping) else None
+    return {"v": protocol.version(), "id": asked}
 
 
 def _answer(table: FailureTable, kind: str, asked: Fields) -> tuple[Fields, list[bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from failextract_nb import _front, formats, printed
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.rows import Rows
 from failextract_nb.shown import Shown, Wishes
-from failextract_nb.widget.answers import reply
+from failextract_nb.widget.answers import refusal, reply
 from failextract_nb.widget.exports import Export
 from failextract_nb.widget.following import Follower, Reader
 from failextract_nb.widget.state import forgotten, state_of
@@ -66,6 +67,7 @@ class FailureTable(anywidget.AnyWidget):
         super().__init__(_esm=_front.read("widget.js"), _state=state_of(self))
         self.on_msg(self._received)
         self.follower.start()
+        atexit.register(self._stop_exports)
 
     def open(self) -> None:
         """Connect to the pages."""
@@ -78,10 +80,15 @@ class FailureTable(anywidget.AnyWidget):
         """Take the table off every page, and stop following the session."""
         self.closed = True
         self.follower.stop()
+        atexit.unregister(self._stop_exports)
+        self._stop_exports()
+        super().close()
+
+    def _stop_exports(self) -> None:
+        """No half-written file is left behind."""
         for export in self.jobs.values():
             export.stop()
         self.jobs.clear()
-        super().close()
 
     # --- what is shown
 
@@ -256,7 +263,11 @@ class FailureTable(anywidget.AnyWidget):
     # --- talking to the page
 
     def _received(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        self.send(*reply(self, message))
+        try:
+            self.send(*reply(self, message))
+        except KeyboardInterrupt:  # who has asked must not wait for ever
+            self.send(refusal(message, "the kernel was interrupted; ask again"))
+            raise
 
     # --- where it cannot be run
 

@@ -31,7 +31,17 @@ test.each([
   ["<Thing object>", "Thing", "", "<Thing object>"],
   ["Point(x=0, y=1)", "Point", "", "Point(x=0, y=1)"],
   ["np.float64(1.0)", "np.float64", "", "np.float64(1.0)"],
-  ["'Series(4; int64)'", "", "", "'Series(4; int64)'"],
+  ["'Series(4; int64)'", "str", "", "'Series(4; int64)'"],
+  ["-3", "int", "", "-3"],
+  ["1.5e-07", "float", "", "1.5e-07"],
+  ["nan", "float", "", "nan"],
+  ["True", "bool", "", "True"],
+  ["None", "NoneType", "", "None"],
+  ["[1, 2]", "list", "", "[1, 2]"],
+  ["(1, 'a')", "tuple", "", "(1, 'a')"],
+  ["{'a': 1}", "dict", "", "{'a': 1}"],
+  ["{'a'}", "set", "", "{'a'}"],
+  ["b'x'", "bytes", "", "b'x'"],
   ["[redacted: password]", "", "", "[redacted: password]"],
 ])("%s is a value with a type and a shape where it says so", (text, type, shape, value) => {
   expect(described(text)).toEqual({ type, shape, value });

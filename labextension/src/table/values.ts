@@ -12,6 +12,19 @@ const SHAPED = /^(\w+)\((\d+(?= ×|;)(?: × \d+)*|scalar(?=;))(?:; )?(.*)$/s;
 const COLUMNS = /^(\w+)\((columns: .*)$/s;
 const ANGLED = /^<(\w+)(?:: (.*)| object)>$/s; // <LazyFrame: not evaluated>
 const CALLED = /^([A-Za-z_][\w.]*)\(/; // Point(x=0, y=1)
+// What Python writes so is of that type.
+const LITERALS: [RegExp, string][] = [
+  [/^-?\d+$/, "int"],
+  [/^-?(\d+\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+|inf)$|^nan$/, "float"],
+  [/^(True|False)$/, "bool"],
+  [/^None$/, "NoneType"],
+  [/^['"]/, "str"],
+  [/^b['"]/, "bytes"],
+  [/^\[(?!redacted)/, "list"],
+  [/^\(/, "tuple"],
+  [/^\{(\}$|.*: )/s, "dict"],
+  [/^\{[^:]*$/, "set"],
+];
 const CUT = /… \(\d+ characters\)$/;
 
 /** The text of a value with the type and the shape that it starts with, where it does. */
@@ -23,7 +36,8 @@ export function described(value: string): Described {
   if (found) return { type: found[1]!, shape: "", value: inside(found[2]) };
   found = ANGLED.exec(value);
   if (found) return { type: found[1]!, shape: "", value: found[2] ?? value };
-  return { type: CALLED.exec(value)?.[1] ?? "", shape: "", value };
+  const literal = LITERALS.find(([pattern]) => pattern.test(value))?.[1];
+  return { type: literal ?? CALLED.exec(value)?.[1] ?? "", shape: "", value };
 }
 
 /** Variables or arguments by name: the type and shape stand apart where the texts have them. */
