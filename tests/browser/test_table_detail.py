@@ -68,7 +68,7 @@ def test_user_frames_are_open_and_library_frames_folded(page, lab):
     expect(inner.locator(".ft-number")).to_have_text(["2", "3", "4", "→ 5", "6"])
     values = inner.get_by_role("row")
     expect(values).to_have_text(
-        ["NameTypeValue", "frameDataFrame 2 × 2columns: city, sum", "factor2.5"]
+        ["NameTypeValue", "frameDataFrame 2 × 2columns: city, sum", "factorfloat2.5"]
     )
     library.locator("summary").first.click()
     inside = library.locator(":scope > .ft-folded > details > summary")
@@ -136,7 +136,7 @@ def test_arguments_fixtures_and_sources_are_shown(page, lab):
     _, table = open_table(page, lab, [DECORATED])
     detail = table.open("AssertionError")
     expect(part(detail, "Arguments").get_by_role("row")).to_have_text(
-        ["NameValue", "#1[0.1, 0.2]", "#20.15", "unit't'"]
+        ["NameTypeValue", "#1list[0.1, 0.2]", "#2float0.15", "unitstr't'"]
     )
     fixtures = part(detail, "Fixtures").get_by_role("row")
     expect(fixtures).to_have_count(2)
