@@ -244,24 +244,22 @@ def test_a_thread_that_cannot_be_started(table, extractor, monkeypatch):
 
 
 def test_failures_of_many_threads_wake_one_look(table, extractor):
-    """However they race."""
+    """However they race: one timer, beside one that is just ending."""
     old = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         threads = [threading.Thread(target=add, args=(extractor, 20)) for _ in range(8)]
         for thread in threads:
             thread.start()
-        timers = {
-            one
+        counts = [
+            sum(isinstance(one, threading.Timer) for one in threading.enumerate())
             for _ in range(200)
-            for one in threading.enumerate()
-            if isinstance(one, threading.Timer) and not one.finished.is_set()
-        }
+        ]
         for thread in threads:
             thread.join()
     finally:
         sys.setswitchinterval(old)
-    assert len(timers) <= 2  # one after the other
+    assert max(counts) <= 2
     eventually(lambda: table._state["total"] == 160)
 
 
