@@ -252,7 +252,10 @@ def test_failures_of_many_threads_wake_one_look(table, extractor):
         for thread in threads:
             thread.start()
         counts = [
-            sum(isinstance(one, threading.Timer) for one in threading.enumerate())
+            sum(
+                getattr(one, "function", None) == table.follower._run
+                for one in threading.enumerate()
+            )
             for _ in range(200)
         ]
         for thread in threads:
