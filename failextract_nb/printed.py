@@ -105,19 +105,19 @@ def html_of(table: Shown, statistics: Statistics = None) -> str:
     if not len(table):
         text = caption(table, statistics) if len(table.rows) else _NOTHING
         return f"<p><em>{escape(text)}</em></p>"
-    plain = [(line, _html_row(_cells(line), "")) for line in lines_of(table)]
-    budget = HTML_BUDGET - 1_000  # the caption and the head
-    while plain and _size(row for _, row in plain) > budget:
-        plain.pop()
-    free = budget - _size(row for _, row in plain)
-    rows = []
-    for line, row in plain:
-        record = table.rows.records[line["number"] - table.rows.dropped - 1]
+    lines = lines_of(table)
+    rows = [_html_row(_cells(line), "") for line in lines]
+    free = HTML_BUDGET - 1_000 - sum(map(_size, rows))  # the caption and the head
+    while rows and free < 0:
+        free += _size(rows.pop())
+    for place, row in enumerate(rows):
+        record = table.rows.records[lines[place]["number"] - table.rows.dropped - 1]
         traceback = str(record.get("exception_traceback") or "")
-        folded = _html_row(_cells(line), traceback)
-        more = _size([folded]) - _size([row])
-        rows.append(folded if more <= free else row)
-        free -= more if more <= free else 0
+        folded = _html_row(_cells(lines[place]), traceback)
+        more = _size(folded) - _size(row)
+        if more <= free:
+            rows[place] = folded
+            free -= more
     head = "".join(f"<th {_LEFT}>{escape(column)}</th>" for column in COLUMNS)
     return (
         f"<p>{escape(caption(table, statistics, len(rows)))}</p>"
@@ -125,9 +125,9 @@ def html_of(table: Shown, statistics: Statistics = None) -> str:
     )
 
 
-def _size(texts: Iterable[str]) -> int:
+def _size(text: str) -> int:
     """Bytes in a notebook's file, where a quote and a newline take more than one."""
-    return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts)
+    return len(json.dumps(text, ensure_ascii=False).encode())
 
 
 def _html_row(cells: Sequence[str], traceback: str) -> str:

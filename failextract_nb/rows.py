@@ -1,15 +1,14 @@
 """The failures as columns, kept up to date while failures come, change and go.
 
-Everything here is extended by what is new and never made anew, so that a table of a hundred
-thousand failures follows a session that goes on failing.
+What is new extends the columns, so that a table of a hundred thousand failures follows a session
+that goes on failing; they are made anew only when most of what they remember is gone.
 """
 
 from __future__ import annotations
 
-import operator
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from operator import methodcaller
+from operator import is_, methodcaller
 from typing import TYPE_CHECKING, Any
 
 from failextract_nb import table
@@ -128,6 +127,10 @@ def source_of(record: Record) -> str:
     return str(record.get("cell_source") or record.get("test_source") or "")
 
 
+# Keys whose values hold variables, a failure's own or those of its causes and members.
+_HOLDERS = frozenset({"test_args", "test_kwargs", "fixtures", "locals", "causes", "exceptions"})
+
+
 def text_of(record: Record) -> str:
     """All that a search looks through, but for sources; case is folded."""
     keys = ("exception_type", "exception_message", "test_name", "test_file", "thread_name")
@@ -137,9 +140,6 @@ def text_of(record: Record) -> str:
     if not _HOLDERS.isdisjoint(record):
         parts.append("\n".join(f"{name} = {one}" for name, one in _variables(record))[:MAX_TEXT])
     return "\n".join(parts).casefold()
-
-
-_HOLDERS = frozenset({"test_args", "test_kwargs", "fixtures", "locals", "causes", "exceptions"})
 
 
 def _variables(raised: Record, depth: int = MAX_DEPTH) -> Iterator[tuple[object, Any]]:
@@ -194,7 +194,7 @@ class Rows:
         old = self.records[gone:] if gone else self.records
         # A record that changed is another object: the store never writes into one.
         kept = len(old)
-        if not all(map(operator.is_, old, records)) or kept > len(records):
+        if not all(map(is_, old, records)) or kept > len(records):
             same = (
                 place
                 for place, pair in enumerate(zip(old, records, strict=False))

@@ -55,7 +55,7 @@ def ask(table, kind, **fields):
     if reply["type"] == "error":
         raise RuntimeError(reply["message"])
     assert reply["type"] == kind
-    assert protocol.checked(protocol.specification()["replies"][kind], reply) is not None
+    protocol.checked(protocol.specification()["replies"][kind], reply)  # raises where it is not
     json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()
     return {**reply, "buffers": buffers}
 

@@ -1,4 +1,4 @@
-"""HTML: one file that opens anywhere, offline: the failure table, and pages without JavaScript."""
+"""HTML: one file that opens anywhere, offline: the failure table, or without JavaScript a page."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def reply(table: FailureTable, message: object) -> tuple[Fields, list[bytes]]:
     """What a page is answered, and its buffers; what goes wrong is told, never raised."""
     try:
         kind, asked = protocol.request(message)
-        fields, buffers = _answer(table, kind, asked)
+        fields = globals()[f"_{kind}"](table, asked)  # the protocol says which kinds there are
+        buffers = fields.pop("buffers", [])
     except Exception as error:  # noqa: BLE001  # the page tells it to the user
         known = isinstance(error, ValueError | OSError | ImportError)
         name = "" if known else f"{type_name(type(error))}: "
@@ -52,13 +53,6 @@ def refusal(message: object, why: str) -> Fields:
 def _to(message: object) -> Fields:
     asked = message.get("id") if isinstance(message, Mapping) else None
     return {"v": protocol.version(), "id": asked}
-
-
-def _answer(table: FailureTable, kind: str, asked: Fields) -> tuple[Fields, list[bytes]]:
-    if kind == "next":
-        return _next(table, asked)
-    found: Fields = globals()[f"_{kind}"](table, asked)
-    return found, []
 
 
 def _hello(table: FailureTable, _asked: Fields) -> Fields:
@@ -144,7 +138,7 @@ def _scope(table: FailureTable, shown: Shown, scope: str) -> list[Any]:
     return [records[row] for row in rows.tolist()]
 
 
-def _next(table: FailureTable, asked: Fields) -> tuple[Fields, list[bytes]]:
+def _next(table: FailureTable, asked: Fields) -> Fields:
     export = table.jobs.get(asked["job"])
     if export is None:
         raise ValueError("this export was stopped; start it again")
@@ -153,12 +147,12 @@ def _next(table: FailureTable, asked: Fields) -> tuple[Fields, list[bytes]]:
     except BaseException:
         table.jobs.pop(asked["job"], None)
         raise
-    found: Fields = {"done": done, "progress": share}
+    found: Fields = {"done": done, "progress": share, "buffers": [sent] if sent else []}
     if done:
         table.jobs.pop(asked["job"], None)
         if export.path:
             found["path"] = str(export.path)
-    return found, [sent] if sent else []
+    return found
 
 
 def _stop(table: FailureTable, asked: Fields) -> Fields:

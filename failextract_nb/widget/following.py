@@ -12,8 +12,6 @@ from failextract_nb.extractor import FailureExtractor
 
 PAUSE = 0.1  # seconds between two looks
 SHARE = 0.1  # of the time, at most, is spent on looking
-
-
 AHEAD = 1_000  # records whose texts are read in one go
 
 
