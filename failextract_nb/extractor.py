@@ -237,7 +237,8 @@ class FailureExtractor(metaclass=_OneActive):
         """
         failures = self.failures
         with self._store.lock:
-            return table.to_frame(failures.snapshot(), failures.dropped + 1)
+            records, dropped = failures.snapshot(), failures.dropped
+        return table.to_frame(records, dropped + 1)
 
     def __repr__(self) -> str:
         return printed.to_text(self.failures.snapshot(), self.get_statistics())

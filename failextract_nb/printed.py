@@ -160,7 +160,9 @@ def caption(table: Shown, statistics: Statistics = None, lines: int = LINES) -> 
         asked += [f"the filter {table.wishes.query!r}"] if table.wishes.query else []
         parts.append(f"{found} {' and '.join(asked) or 'what is ticked'}")
     if len(table) > lines:
-        parts.append(f"the newest {lines} are shown" if lines else "none fits here")
+        newest = table.wishes.sort == "number" and table.wishes.descending
+        which = "newest" if newest else "first"
+        parts.append(f"the {which} {lines} are shown" if lines else "none fits here")
     return ", ".join(parts)
 
 

@@ -185,13 +185,16 @@ class Shown:
     def window(self, start: int, count: int, picked: Numbers) -> list[dict[str, Any]]:
         """``count`` lines from ``start`` (0-based); ``picked`` says which rows are selected."""
         rows, groups = (part[start : start + count].tolist() for part in self._lines)
-        return [self._line(row, group, picked) for row, group in zip(rows, groups, strict=True)]
+        of_groups = self._picked(picked)
+        return [
+            self._line(row, group, int(picked[row] if group < 0 else of_groups[group]))
+            for row, group in zip(rows, groups, strict=True)
+        ]
 
-    def _line(self, row: int, group: int, picked: Numbers) -> dict[str, Any]:
+    def _line(self, row: int, group: int, chosen: int) -> dict[str, Any]:
         record = self.rows.records[row]
         number = self.rows.dropped + row + 1
         count = 1 if group < 0 else int(self.counts[group])
-        chosen = int(picked[row]) if group < 0 or count == 1 else self._picked(picked)[group]
         return {
             "key": f"f{number}" if group < 0 else f"g{group}",
             "id": str(record.get("id", "")),
@@ -212,6 +215,8 @@ class Shown:
         """How many of each group's rows are selected."""
         import numpy as np
 
+        if not picked.any():
+            return np.zeros(len(self.counts), dtype="int64")
         chosen = self.kept[picked[self.kept]]
         return np.bincount(self.rows.groups.codes[chosen], minlength=len(self.counts))
 

@@ -42,6 +42,14 @@ def test_text_is_newest_first_and_bounded():
     assert "test_75" in rows[-1]
 
 
+def test_another_order_is_not_called_the_newest():
+    """The caption says what is shown."""
+    shown = printed.shown(failures(30))
+    assert printed.caption(shown.wish(sort="message")) == "30 failures, the first 25 are shown"
+    assert printed.caption(shown.wish(descending=False)) == "30 failures, the first 25 are shown"
+    assert printed.caption(shown) == "30 failures, the newest 25 are shown"
+
+
 def test_html_is_newest_first_and_bounded():
     """As the text, with the caption before it."""
     html = printed.to_html(failures(100))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pandas as pd
@@ -157,6 +158,23 @@ def test_the_extractor_numbers_alike(extractor):
         extractor.add_failure(record(number))
     assert extractor.to_frame().index.tolist() == [3, 4, 5]
     assert repr(extractor).splitlines()[4].startswith("5 ")
+
+
+def test_a_frame_is_made_without_the_lock(extractor, monkeypatch):
+    """Who fails meanwhile does not wait for pandas."""
+    extractor.add_failure(record(1))
+    make = table.to_frame
+
+    def made(*args):
+        other = threading.Thread(target=extractor.add_failure, args=(record(2),))
+        other.start()
+        other.join(20)
+        assert not other.is_alive()
+        return make(*args)
+
+    monkeypatch.setattr(table, "to_frame", made)
+    assert len(extractor.to_frame()) == 1
+    assert len(extractor.failures) == 2
 
 
 # ---- equal failures
@@ -373,6 +391,19 @@ def test_selected_lines():
     assert table.members([1]).tolist() == [3]
     assert table.members(range(4)).tolist() == [0, 1, 2, 3]
     assert table.members([]).tolist() == []
+
+
+def test_what_is_selected_is_counted_once_a_window(monkeypatch):
+    """And not for each of its lines: a window stays quick over many groups."""
+    records = [record(n, exception_message=str(n % 50), exception_type="E", line_number=1, cell_id="x") for n in range(500)]  # fmt: skip
+    table_, calls = shown(records), []
+    count = np.bincount
+    table_.window(0, 1, np.ones(500, dtype=bool))
+    monkeypatch.setattr(
+        np, "bincount", lambda *args, **more: calls.append(1) or count(*args, **more)
+    )
+    assert len(table_.window(0, 50, np.ones(500, dtype=bool))) == 50
+    assert len(calls) == 1
 
 
 def test_the_frame_of_what_is_shown_is_a_copy():

@@ -90,6 +90,10 @@ def _steps(failures: list[dict[str, Any]]) -> dict[str, Call]:
 
     plain = Shown(rows, Wishes())
     plain.window(0, 1, none)
+    # Of some hundred equal failures each, as a cell that runs again and again gives.
+    again = Shown(followed([one | {"exception_message": "no rate"} for one in failures]), Wishes())
+    again.window(0, 1, none)
+    some = np.arange(len(rows)) % 3 == 0
     return {
         "the first lines": step(),
         "filter by type": step(query="type == 'KeyError'"),
@@ -104,6 +108,7 @@ def _steps(failures: list[dict[str, Any]]) -> dict[str, Call]:
         "sort by line": step(sort="line"),
         "sort by message": lambda: by_message.wish(descending=False).ordered,
         "window in the middle": lambda: plain.window(50_000, 100, none),
+        "window of groups, some selected": lambda: again.window(100, 100, some),
         "window at a failure": lambda: plain.place("g50000"),
         "a hundred more": lambda: _more(rows, failures),
     }

@@ -112,3 +112,8 @@ test("where there is no clipboard the page's own copying is used, and the focus 
   document.execCommand = () => false;
   expect(await copyText("a text")).toBe(false);
 });
+
+test("a message of a hundred thousand runs of backticks is fenced", () => {
+  const failure = { exception_traceback: "` ".repeat(200_000) + "````" };
+  expect(asMarkdown(failure)).toContain("`````text\n");
+});

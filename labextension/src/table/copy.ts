@@ -99,7 +99,7 @@ export function asMarkdown(failure: Failure): string {
 }
 
 const longestRun = (content: string): number =>
-  Math.max(0, ...Array.from(content.matchAll(/`+/g), ([run]) => run.length));
+  content.match(/`+/g)?.reduce((longest, run) => Math.max(longest, run.length), 0) ?? 0;
 
 /** In a fence that is longer than any in it. */
 function fence(content: string, language: string): string {
