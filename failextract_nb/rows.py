@@ -7,7 +7,8 @@ that goes on failing; they are made anew only when most of what they remember is
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import is_, methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,27 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 _CELL_FILES = ("Cell In[", "<ipython-input")
+AT_ONCE = 256  # records
 MAX_GONE = 1_000  # groups that no failure is in any more
 MAX_FACET = 200  # characters of a value
 MAX_TEXT = 20_000  # characters of a failure's variables that a search looks at
 MAX_DEPTH = 50  # of causes and members; what capture writes is far flatter
+
+
+class _Numbered(dict[Hashable, int]):
+    """Gives every value that it has not seen the next number."""
+
+    def __missing__(self, value: Hashable) -> int:
+        number = self[value] = len(self)
+        return number
+
+
+def _hashable(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value  # type: ignore[no-any-return]
 
 
 class Column:
@@ -35,23 +53,20 @@ class Column:
     def __init__(self, value_of: Callable[[Record], Any]) -> None:
         self.distinct: list[Any] = []
         self._value_of = value_of
-        self._known: dict[Hashable, int] = {}
+        self._known = _Numbered()
         self._codes = array("q")
 
-    def extend(self, records: Iterable[Record]) -> None:
+    def extend(self, records: Sequence[Record]) -> None:
         """Take in what follows the records that are known."""
-        known, distinct = self._known, self.distinct
-        for said in map(self._value_of, records):
-            value = said
-            try:
-                code = known.get(value)
-            except TypeError:  # a list or so, in a record of a user's
-                value = repr(said)
-                code = known.get(value)
-            if code is None:
-                code = known[value] = len(distinct)
-                distinct.append(value)
-            self._codes.append(code)
+        known, values = self._known, map(self._value_of, records)
+        before = len(self._codes)
+        try:
+            self._codes.extend(map(known.__getitem__, values))
+        except TypeError:  # a list or so, in a record of a user's
+            rest = records[len(self._codes) - before :]
+            self._codes.extend([known[_hashable(self._value_of(one))] for one in rest])
+        new = len(known) - len(self.distinct)
+        self.distinct += [*islice(reversed(known), new)][::-1]
 
     def forget(self, part: slice) -> None:
         """Take records out at one end; what they said keeps its number."""
@@ -88,11 +103,7 @@ def equality(record: Record) -> tuple[Any, ...]:
 
 def _group(record: Record) -> int:
     """One number for all equal failures: 64 bits, so that a hundred thousand need no more."""
-    found = equality(record)
-    try:
-        return hash(found)
-    except TypeError:  # a list or so, in a record of a user's
-        return hash(repr(found))
+    return hash(_hashable(equality(record)))
 
 
 def _tags(record: Record) -> str | tuple[str, ...] | None:
@@ -223,8 +234,11 @@ class Rows:
             self._frame = self._frame.iloc[gone : gone + kept]
 
     def _extend(self, records: Sequence[Record]) -> None:
-        for column in self._columns():
-            column.extend(records)
+        columns = self._columns()
+        for start in range(0, len(records), AT_ONCE):  # a record stays in the processor's cache
+            part = records[start : start + AT_ONCE]
+            for column in columns:
+                column.extend(part)
         for record in records:
             if cell := record.get("cell_id"):
                 count = record.get("execution_count")

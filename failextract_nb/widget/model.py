@@ -63,8 +63,10 @@ class FailureTable(anywidget.AnyWidget):
         self.follower = Follower(self._show_now)
         self.reader = Reader(self._read)
         self.closed = False
+        # The page loads what it draws with while the failures are read here.
+        super().__init__(_esm=_front.read("widget.js"))
         self._update()
-        super().__init__(_esm=_front.read("widget.js"), _state=state_of(self))
+        self._state = state_of(self)
         self.on_msg(self._received)
         self.follower.start()
         atexit.register(self._stop_exports)
