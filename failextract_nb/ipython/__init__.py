@@ -11,6 +11,7 @@ from failextract_nb import positions, remember
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.ipython import runs
 from failextract_nb.ipython.cells import strip_magic
+from failextract_nb.ipython.comm import PagesComm
 from failextract_nb.ipython.completion import complete
 from failextract_nb.ipython.hooks import Hooks
 from failextract_nb.ipython.magics import Magics
@@ -48,6 +49,7 @@ class Loaded:
         self.hooks = Hooks(ip, self.settings)
         self.sources = Sources(ip, self.settings)
         self.magics = Magics(ip, self.settings, self.sources)
+        self.comm = PagesComm(ip, self.settings)
 
     def put_in(self) -> None:
         ip = self.ip
@@ -66,9 +68,11 @@ class Loaded:
         FailureExtractor._store.before_looking = self.sources.settle
         self.sources.put_in()
         self.hooks.arrive()
+        self.comm.put_in()
 
     def take_out(self) -> None:
         ip = self.ip
+        self.comm.take_out()
         self.sources.take_out()
         self.hooks.leave()
         FailureExtractor._store.before_looking = nothing

@@ -18,7 +18,7 @@ from failextract_nb.widget import protocol
 from failextract_nb.widget.exports import Export
 
 if TYPE_CHECKING:
-    from failextract_nb.widget.model import FailureTable
+    from failextract_nb.widget.live import Table
 
 Fields = dict[str, Any]
 
@@ -32,7 +32,7 @@ TARGETS = ("download", "file")
 _numbers = itertools.count(1)
 
 
-def reply(table: FailureTable, message: object) -> tuple[Fields, list[bytes]]:
+def reply(table: Table, message: object) -> tuple[Fields, list[bytes]]:
     """What a page is answered, and its buffers; what goes wrong is told, never raised."""
     try:
         kind, asked = protocol.request(message)
@@ -55,13 +55,13 @@ def _to(message: object) -> Fields:
     return {"v": protocol.version(), "id": asked}
 
 
-def _hello(table: FailureTable, _asked: Fields) -> Fields:
+def _hello(table: Table, _asked: Fields) -> Fields:
     table.refresh()
     table.read_ahead()
     return {}
 
 
-def _window(table: FailureTable, asked: Fields) -> Fields:
+def _window(table: Table, asked: Fields) -> Fields:
     with table.looking() as shown:
         start, count = int(asked["start"]), min(MAX_WINDOW, int(asked["count"]))
         place = shown.place(asked["anchor"]) if asked.get("anchor") else None
@@ -74,7 +74,7 @@ def _window(table: FailureTable, asked: Fields) -> Fields:
         }
 
 
-def _show(table: FailureTable, asked: Fields) -> Fields:
+def _show(table: Table, asked: Fields) -> Fields:
     if asked.get("query"):  # pandas evaluates it: no page decides what
         raise ValueError("a filter is set in Python: FailureTable().filter(…)")
     if "facets" in asked:
@@ -93,12 +93,12 @@ def _group(key: str) -> int:
     return int(key[1:])
 
 
-def _select(table: FailureTable, asked: Fields) -> Fields:
+def _select(table: Table, asked: Fields) -> Fields:
     table.select(asked["how"], asked.get("keys", []))
     return {"version": table.version}
 
 
-def _detail(table: FailureTable, asked: Fields) -> Fields:
+def _detail(table: Table, asked: Fields) -> Fields:
     record = table.failure(asked["failure"])
     if record is None:
         raise ValueError("this failure is not kept any more")
@@ -109,14 +109,14 @@ def _detail(table: FailureTable, asked: Fields) -> Fields:
     return {"record": text}
 
 
-def _facets(table: FailureTable, asked: Fields) -> Fields:
+def _facets(table: Table, asked: Fields) -> Fields:
     if asked["name"] not in FACETS:
         raise ValueError(f"there is no facet {asked['name']!r}; there are: {', '.join(FACETS)}")
     with table.looking() as shown:
         return {"values": [shown.facet(asked["name"], MAX_FACET)]}
 
 
-def _export(table: FailureTable, asked: Fields) -> Fields:
+def _export(table: Table, asked: Fields) -> Fields:
     for name, known in (("scope", SCOPES), ("target", TARGETS)):
         if asked[name] not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}; got {asked[name]!r}")
@@ -130,7 +130,7 @@ def _export(table: FailureTable, asked: Fields) -> Fields:
     return {"job": job, "filename": export.filename}
 
 
-def _scope(table: FailureTable, shown: Shown, scope: str) -> list[Any]:
+def _scope(table: Table, shown: Shown, scope: str) -> list[Any]:
     records = shown.rows.records
     if scope == "all":
         return list(records)
@@ -138,7 +138,7 @@ def _scope(table: FailureTable, shown: Shown, scope: str) -> list[Any]:
     return [records[row] for row in rows.tolist()]
 
 
-def _next(table: FailureTable, asked: Fields) -> Fields:
+def _next(table: Table, asked: Fields) -> Fields:
     export = table.jobs.get(asked["job"])
     if export is None:
         raise ValueError("this export was stopped; start it again")
@@ -155,20 +155,20 @@ def _next(table: FailureTable, asked: Fields) -> Fields:
     return found
 
 
-def _stop(table: FailureTable, asked: Fields) -> Fields:
+def _stop(table: Table, asked: Fields) -> Fields:
     if export := table.jobs.pop(asked["job"], None):
         export.stop()
     return {}
 
 
-def _clear(table: FailureTable, _asked: Fields) -> Fields:
+def _clear(table: Table, _asked: Fields) -> Fields:
     return {"count": table.clear()}
 
 
-def _forget(table: FailureTable, _asked: Fields) -> Fields:
+def _forget(table: Table, _asked: Fields) -> Fields:
     table.forget()
     return {}
 
 
-def _undo(table: FailureTable, _asked: Fields) -> Fields:
+def _undo(table: Table, _asked: Fields) -> Fields:
     return {"count": table.undo()}

@@ -12,7 +12,8 @@ from failextract_nb import _front
 
 @cache
 def specification() -> dict[str, Any]:
-    """``version``, and the kind of each field of ``requests``, ``replies`` and ``state``."""
+    """``version``, and the kind of each field of ``requests``, ``notices``, ``replies``, ``state``
+    and ``glance``."""
     return json.loads(_front.read("protocol.json"))  # type: ignore[no-any-return]  # of an object, a dict
 
 
@@ -33,6 +34,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "choice": lambda one: isinstance(one, dict) and all(map(_is_strings, one.values())),
     "rows": lambda value: isinstance(value, list),
     "facets": lambda value: isinstance(value, list),
+    "cells": lambda value: isinstance(value, dict),
 }
 
 
@@ -47,8 +49,11 @@ def checked(fields: Mapping[str, str], message: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def request(message: object) -> tuple[str, dict[str, Any]]:
-    """The type and the fields of a page's message; ValueError for what is no request of ours."""
+def request(message: object, among: str = "requests") -> tuple[str, dict[str, Any]]:
+    """The type and the fields of a page's message; ValueError for what is none of ours.
+
+    ``among``: "requests", which are answered, or "notices".
+    """
     if not isinstance(message, Mapping):
         raise ValueError("a message is an object")  # noqa: TRY004  # of a page, not of a caller
     if message.get("v") != version():
@@ -56,7 +61,7 @@ def request(message: object) -> tuple[str, dict[str, Any]]:
             f"the page speaks version {message.get('v')!r} of the protocol, the kernel "
             f"{version()}: restart the kernel and reload the page"
         )
-    known = specification()["requests"]
+    known = specification()[among]
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"there is no request {kind!r}; there are: {', '.join(known)}")

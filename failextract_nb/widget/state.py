@@ -8,20 +8,15 @@ from failextract_nb import formats
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.rows import FACETS
 from failextract_nb.widget import protocol
+from failextract_nb.widget.live import forgotten
 
 if TYPE_CHECKING:
-    from failextract_nb.widget.model import FailureTable
+    from failextract_nb.widget.live import Table
 
 FIRST_LINES = 50  # travel with the state, so that a table needs no answer to be seen
 
 
-def forgotten() -> int:
-    """How many failures ``undo`` would bring back."""
-    cleared = FailureExtractor._store.forgotten
-    return len(cleared.failures) if cleared else 0
-
-
-def state_of(table: FailureTable) -> dict[str, Any]:
+def state_of(table: Table) -> dict[str, Any]:
     """The first lines, and what they are a part of; JSON-native, of bounded size."""
     with table.looking() as shown:
         facets = (shown.facet(name) for name in FACETS)

@@ -1,4 +1,3 @@
-import type { AnyModel } from "@anywidget/types";
 import {
   checkedState,
   problem,
@@ -27,6 +26,16 @@ const PATIENCE = 1_500; // milliseconds until a reader is told that the kernel d
 const GONE =
   "The kernel of these failures is gone. Run the cell again: it shows those of the new one.";
 
+/** What carries messages to the kernel and back: a widget's model, or a comm that looks like one. */
+export interface Channel {
+  get(name: "_state"): unknown;
+  on(event: "change:_state", callback: () => void): void;
+  on(event: "msg:custom", callback: (message: unknown, buffers: DataView[]) => void): void;
+  off(event: "change:_state", callback: () => void): void;
+  off(event: "msg:custom", callback: (message: unknown, buffers: DataView[]) => void): void;
+  send(message: unknown): void;
+}
+
 interface Waiting {
   resolve(answer: { fields: unknown; buffers: DataView[] }): void;
   reject(error: Error): void;
@@ -46,7 +55,7 @@ export class KernelSource implements DataSource {
   #asked = crypto.getRandomValues(new Uint32Array(1))[0]! * 2 ** 20;
 
   /** Throws an Error that a reader can do something about where the kernel is of another version. */
-  constructor(private readonly model: AnyModel) {
+  constructor(private readonly model: Channel) {
     this.state = checkedState(model.get("_state"));
     model.on("change:_state", this.#onState);
     model.on("msg:custom", this.#onMessage);

@@ -9,6 +9,7 @@ import { fixtureTable, valueTable } from "./values.js";
 interface Actions {
   close(): void;
   say(text: string): void; // to the reader
+  goTo?: { label: string; go(): void }; // the cell
 }
 
 const TEXTS = [
@@ -82,6 +83,9 @@ function copyBar(detail: Detail, failure: Failure, actions: Actions): HTMLElemen
   return h(
     "div",
     { class: "ft-copy" },
+    actions.goTo && text(failure.cell_id)
+      ? h("button", { type: "button", onclick: () => actions.goTo!.go() }, actions.goTo.label)
+      : null,
     button("Copy traceback", "Traceback", () => tracebackText(failure)),
     button("Copy as Markdown", "Markdown", () => asMarkdown(failure)),
     button("Copy as JSON", "JSON", () => text(detail.json)),
@@ -127,7 +131,7 @@ function sources(failure: Failure): Node[] {
   if (cell) {
     const own = `Cell In[${text(failure.execution_count)}]`;
     const frame = frames.findLast(({ file }) => file === own);
-    shown.push(sourceFold("Cell", cell, 1, frame));
+    shown.push(sourceFold("Cell", cell, 1, frame, "ft-cell"));
   }
   if (test && !cell.includes(test)) {
     const starts = frames.map((frame) => startOf(test, frame));
@@ -137,9 +141,17 @@ function sources(failure: Failure): Node[] {
   return part("Source", ...shown);
 }
 
-function sourceFold(name: string, source: string, start: number, frame: Frame | undefined): Node {
+function sourceFold(
+  name: string,
+  source: string,
+  start: number,
+  frame: Frame | undefined,
+  kind = "ft-function",
+): Node {
   const lines = counted(source.replace(/\n$/, "").split("\n").length, "line");
-  return fold([`${name}, ${lines}`], () => [listing(source, start, frame)]);
+  const folded = fold([`${name}, ${lines}`], () => [listing(source, start, frame)]);
+  folded.classList.add(kind);
+  return folded;
 }
 
 function tables(failure: Failure): Node[] {

@@ -141,7 +141,7 @@ export class Exports {
   }
 }
 
-function download(filename: string, blob: Blob): void {
+export function download(filename: string, blob: Blob): void {
   const address = URL.createObjectURL(blob);
   h("a", { href: address, download: filename }).click();
   // The browser has taken hold of it by then.

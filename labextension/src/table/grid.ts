@@ -12,7 +12,7 @@ const MAX_HEIGHT = 8_000_000;
 const MORE = 4; // lines drawn beyond what is in view
 
 export interface GridEvents {
-  open(row: Row): void; // its details
+  open(row: Row, byPointer: boolean): void; // its details
   failed(error: unknown): void;
 }
 
@@ -213,7 +213,7 @@ export class Grid {
     else if (what === "select" || event.ctrlKey || event.metaKey) this.#pick(row);
     else {
       this.#pivot = row.key;
-      this.events.open(row);
+      this.events.open(row, true);
     }
   }
 
@@ -267,7 +267,7 @@ export class Grid {
     } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
       void this.#try(this.source.select("all"));
     } else if (!row) return false;
-    else if (event.key === "Enter") this.events.open(row);
+    else if (event.key === "Enter") this.events.open(row, false);
     else if (event.key === " ") this.#pick(row);
     else if (event.key === "ArrowRight" && !row.open) this.toggle(row);
     else if (event.key === "ArrowLeft" && row.open) this.toggle(row);

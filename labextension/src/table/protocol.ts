@@ -46,6 +46,15 @@ export type FacetName = (typeof FACETS)[number];
 export const COLUMNS = ["number", "time", "where", "type", "message", "line", "count"] as const;
 export type ColumnName = (typeof COLUMNS)[number];
 
+/** The failures of one cell. */
+export interface CellFailures {
+  count: number; // in this session
+  run: number; // the execution count of the newest; 0: none
+  line: number; // of the cell, from 1, at which that one happened; 0: not known
+  message: string; // of the newest, with its type
+  failure: string; // its id
+}
+
 interface Kinds {
   string: string;
   number: number;
@@ -54,6 +63,7 @@ interface Kinds {
   choice: Partial<Record<FacetName, string[]>>;
   rows: Row[];
   facets: Facet[];
+  cells: Record<string, CellFailures>;
 }
 type Kind = keyof Kinds;
 type Spec = Readonly<Record<string, Kind | `${Kind}?`>>;
@@ -91,6 +101,13 @@ export const REQUESTS = {
   clear: {},
   undo: {},
   forget: {}, // what an undo would bring back
+} as const satisfies Record<string, Spec>;
+
+/** What JupyterLab's extension lets a kernel know; it is told the glance, and nothing else. */
+export const NOTICES = {
+  glance: {}, // here is a page that wants to know
+  seen: {}, // the failures that there are were looked at
+  capture: { on: "boolean" },
 } as const satisfies Record<string, Spec>;
 
 /** What comes back: `{v, id, type, ...fields}`, or `{v, id, type: "error", message}`. */
@@ -132,6 +149,21 @@ export const STATE = {
   rows: "rows",
 } as const satisfies Spec;
 
+/** What JupyterLab's extension is told unasked: counts, and the cells that have failed. */
+export const GLANCE = {
+  v: "number",
+  total: "number", // failures that are kept
+  unseen: "number", // that came since somebody looked; expected ones are not counted
+  capture: "boolean", // whether failures are recorded
+  formats: "strings",
+  anew: "boolean", // cells that are not named have not failed; else they are as they were
+  cells: "cells", // by their ids
+  last: "string", // the cell that has failed last; "" for none
+} as const satisfies Spec;
+
+export type NoticeName = keyof typeof NOTICES;
+export type Notice<N extends NoticeName> = Fields<(typeof NOTICES)[N]>;
+export type Glance = Fields<typeof GLANCE>;
 export type RequestName = keyof typeof REQUESTS;
 export type Request<N extends RequestName> = Fields<(typeof REQUESTS)[N]>;
 export type Reply<N extends keyof typeof REPLIES> = Fields<(typeof REPLIES)[N]>;
@@ -146,6 +178,7 @@ const CHECKS: Record<Kind, (value: unknown) => boolean> = {
   choice: isObject,
   rows: (value) => Array.isArray(value) && value.every((row) => isObject(row) && "key" in row),
   facets: (value) => Array.isArray(value) && value.every(isObject),
+  cells: (value) => isObject(value) && Object.values(value).every(isObject),
 };
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -165,14 +198,19 @@ export function problem(spec: Spec, message: unknown): string {
 }
 
 /** `value` as a state, or an error that a reader can do something about. */
-export function checkedState(value: unknown): State {
+export const checkedState = (value: unknown): State => checked<State>(STATE, value);
+
+/** `value` as a glance, or such an error. */
+export const checkedGlance = (value: unknown): Glance => checked<Glance>(GLANCE, value);
+
+function checked<T>(spec: Spec, value: unknown): T {
   if (isObject(value) && value["v"] !== VERSION) {
     throw new Error(
       `This page and the kernel have different versions of failextract_nb ` +
         `(${VERSION} and ${String(value["v"])}): restart the kernel and reload the page.`,
     );
   }
-  const wrong = problem(STATE, value);
+  const wrong = problem(spec, value);
   if (wrong) throw new Error(`The kernel sent a state that cannot be read: ${wrong}.`);
-  return value as State;
+  return value as T;
 }

@@ -4,10 +4,17 @@ import { Exports } from "./exports.js";
 import { Facets } from "./facets.js";
 import { Grid } from "./grid.js";
 import { Notes } from "./notes.js";
-import { COLUMNS, type Row } from "./protocol.js";
-import type { DataSource } from "./source.js";
+import { COLUMNS } from "./protocol.js";
+import type { DataSource, Failure } from "./source.js";
 import detailStyle from "./detail.css";
 import style from "./style.css";
+
+/** What the place that a table stands in does for it, where that has cells to go to. */
+export interface Host {
+  goTo: string; // what a reader presses
+  /** Goes to the cell of a failure; `focus`: its editor takes the keys from now. */
+  opened(failure: Failure, focus: boolean): Promise<{ note: string; showSource: boolean }>;
+}
 
 /** The failure table: a search, filters, the lines, the details of one of them, exports. */
 export class FailureTable {
@@ -36,10 +43,13 @@ export class FailureTable {
   readonly #observer: ResizeObserver;
   #searching: Promise<void> | null = null;
 
-  constructor(private readonly source: DataSource) {
+  constructor(
+    private readonly source: DataSource,
+    private readonly host: Host | null = null,
+  ) {
     this.#notes = new Notes(source, () => this.focus());
     const failed = (error: unknown) => this.#notes.fail(error);
-    this.#grid = new Grid(source, { open: (row) => void this.#open(row), failed });
+    this.#grid = new Grid(source, { open: (row, focus) => void this.#open(row.id, focus), failed });
     this.#facets = new Facets(source, failed);
     this.#exports = new Exports(source, (text) => this.#notes.say(text), failed);
     this.element = this.#layout();
@@ -203,22 +213,37 @@ export class FailureTable {
 
   // --- details
 
-  async #open(row: Row): Promise<void> {
-    this.#grid.openId = row.id;
+  /** Shows the details of a failure, and goes nowhere. */
+  async openFailure(id: string): Promise<void> {
+    await this.#open(id, null);
+  }
+
+  async #open(id: string, focus: boolean | null): Promise<void> {
+    this.#grid.openId = id;
     this.#grid.draw();
     try {
-      const detail = await this.source.detail(row.id);
-      if (this.#grid.openId !== row.id) return; // another one was opened meanwhile
+      const detail = await this.source.detail(id);
+      if (this.#grid.openId !== id) return; // another one was opened meanwhile
+      const go = (focus: boolean) => void this.#goTo(detail.failure, focus);
       const pane = detailPane(detail, {
         close: () => this.#close(),
         say: (text) => this.#notes.say(text),
+        ...(this.host ? { goTo: { label: this.host.goTo, go: () => go(true) } } : {}),
       });
       this.#detail.replaceChildren(pane);
+      if (focus !== null && this.host) go(focus);
     } catch (error) {
-      if (this.#grid.openId !== row.id) return;
+      if (this.#grid.openId !== id) return;
       this.#close();
       this.#notes.fail(error);
     }
+  }
+
+  async #goTo(failure: Failure, focus: boolean): Promise<void> {
+    const { note, showSource } = await this.host!.opened(failure, focus);
+    if (note) this.#notes.say(note);
+    const source = this.#detail.querySelector<HTMLDetailsElement>("details.ft-cell");
+    if (showSource && source) source.open = true;
   }
 
   #close(): void {

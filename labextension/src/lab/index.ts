@@ -1,0 +1,4 @@
+import { extension } from "./extension.js";
+import { mime } from "./mime.js";
+
+export default [extension, mime];
