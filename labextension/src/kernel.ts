@@ -20,6 +20,7 @@ import type {
   Progress,
   Window,
 } from "./table/source.js";
+import { t } from "./table/words.js";
 
 const PATIENCE = 1_500; // milliseconds until a reader is told that the kernel does not answer
 
@@ -96,11 +97,11 @@ export class KernelSource implements DataSource {
     this.#waiting.delete(reply.id ?? -1);
     this.#patience();
     if (reply.type === "error") {
-      waiting.reject(new Error(reply.message ?? "The kernel could not answer."));
+      waiting.reject(new Error(reply.message ?? t("The kernel could not answer.")));
       return;
     }
     const wrong = problem(REPLIES[waiting.kind], message);
-    if (wrong) waiting.reject(new Error(`The kernel's answer cannot be read: ${wrong}.`));
+    if (wrong) waiting.reject(new Error(t("The kernel's answer cannot be read: %1.", wrong)));
     else waiting.resolve({ fields: message, buffers: buffers ?? [] });
   };
 
@@ -116,7 +117,7 @@ export class KernelSource implements DataSource {
       this.model.send({ ...fields, v: VERSION, id, type: kind });
     } catch {
       this.#waiting.delete(id);
-      throw new Error(GONE);
+      throw new Error(t(GONE));
     }
     const timer = setTimeout(() => this.#patience(this.#waiting.has(id)), PATIENCE);
     try {

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { detailPane } from "../src/table/detail.js";
-import { number } from "../src/table/dom.js";
+import { number } from "../src/table/words.js";
 import type { Failure, Raised } from "../src/table/source.js";
 import captured from "./captured.json"; // records that the package made
 

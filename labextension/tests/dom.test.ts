@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { expect, test, vi } from "vitest";
-import { counted, h, number, visible } from "../src/table/dom.js";
+import { h, visible } from "../src/table/dom.js";
+import { counted, number } from "../src/table/words.js";
 
 test.each([
   ["\u0000", "\\x00"],

@@ -9,6 +9,7 @@ import { INotebookTracker, type NotebookPanel } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import { translateWith } from "../table/words.js";
 import style from "./style.css";
 import { Commands, ids } from "./commands.js";
 import { connectionOf, follow, wishes } from "./connections.js";
@@ -44,6 +45,7 @@ function activate(
   const { commands, shell } = app;
   const translator = given ?? nullTranslator;
   const trans = translator.load("failextract_nb");
+  translateWith(trans);
   document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
 
   const toCell = (id: string) => shell.activateById(id);

@@ -1,4 +1,5 @@
-import { h, number } from "./dom.js";
+import { h } from "./dom.js";
+import { number, t } from "./words.js";
 import { COLUMNS, type ColumnName, type Row } from "./protocol.js";
 
 interface Column {
@@ -53,7 +54,7 @@ export class Columns {
   }
 
   title(name: ColumnName): string {
-    return COLUMN[name].title;
+    return t(COLUMN[name].title);
   }
 
   content(name: ColumnName, row: Row): Node | string {
@@ -86,7 +87,7 @@ export class Columns {
   }
 
   #width(name: ColumnName): number {
-    const usual = COLUMN[name].width * (this.#room < 520 ? 0.66 : 1);
+    const usual = COLUMN[name].width * (this.#room < 380 ? 0.5 : this.#room < 520 ? 0.66 : 1);
     return this.#widths.get(name) ?? (Math.round(usual) || MIN_MESSAGE);
   }
 

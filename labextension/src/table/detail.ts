@@ -1,5 +1,6 @@
 import { asMarkdown, copyText, facts, tracebackText } from "./copy.js";
-import { counted, h, number, visible } from "./dom.js";
+import { h, visible } from "./dom.js";
+import { counted, number, t } from "./words.js";
 import { listing, startOf } from "./listing.js";
 import { list, object, text } from "./place.js";
 import type { Detail, Failure, Frame } from "./source.js";
@@ -23,16 +24,16 @@ const OBJECTS = ["test_kwargs", "fixtures", "repetition"];
 /** One failure with all that its record holds, whatever shape that has. */
 export function detailPane(detail: Detail, actions: Actions): HTMLElement {
   const failure = object(detail.failure) as Failure;
-  const type = text(failure.exception_type) || "Failure";
+  const type = text(failure.exception_type) || t("Failure");
   const close = h(
     "button",
-    { type: "button", class: "ft-close", "aria-label": "Close details" },
+    { type: "button", class: "ft-close", "aria-label": t("Close details") },
     "✕",
   );
   close.addEventListener("click", () => actions.close());
   return h(
     "section",
-    { class: "ft-detail", "aria-label": `Details of ${visible(type)}` },
+    { class: "ft-detail", "aria-label": t("Details of %1", visible(type)) },
     h("header", { class: "ft-detail-head" }, heading(failure, type), close),
     factList(failure),
     text(failure.exception_message) ? messageOf(text(failure.exception_message)) : null,
@@ -53,7 +54,11 @@ function heading(failure: Failure, type: string): HTMLElement {
     module && h("wbr"), // rather here than in the middle of a name
     h("span", { class: "ft-type" }, visible(type)),
     failure.expected === true &&
-      h("span", { class: "ft-badge", title: "The cell is tagged raises-exception" }, "expected"),
+      h(
+        "span",
+        { class: "ft-badge", title: t("The cell is tagged raises-exception") },
+        t("expected"),
+      ),
   );
 }
 
@@ -65,7 +70,7 @@ function factList(failure: Failure): HTMLElement {
     const time = name === "Time" ? new Date(value) : null;
     const isTime = time !== null && !Number.isNaN(time.getTime());
     const shown = isTime ? h("time", { datetime: value }, calendar.format(time)) : visible(value);
-    return h("div", {}, h("dt", {}, name), h("dd", {}, shown));
+    return h("div", {}, h("dt", {}, t(name)), h("dd", {}, shown));
   });
   return h("dl", { class: "ft-facts" }, ...pairs);
 }
@@ -86,9 +91,9 @@ function copyBar(detail: Detail, failure: Failure, actions: Actions): HTMLElemen
     actions.goTo && text(failure.cell_id)
       ? h("button", { type: "button", onclick: () => actions.goTo!.go() }, actions.goTo.label)
       : null,
-    button("Copy traceback", "Traceback", () => tracebackText(failure)),
-    button("Copy as Markdown", "Markdown", () => asMarkdown(failure)),
-    button("Copy as JSON", "JSON", () => text(detail.json)),
+    button(t("Copy traceback"), t("Traceback"), () => tracebackText(failure)),
+    button(t("Copy as Markdown"), t("Markdown"), () => asMarkdown(failure)),
+    button(t("Copy as JSON"), t("JSON"), () => text(detail.json)),
     place,
   );
 }
@@ -96,16 +101,16 @@ function copyBar(detail: Detail, failure: Failure, actions: Actions): HTMLElemen
 async function copy(content: string, what: string, place: Element, actions: Actions) {
   place.replaceChildren();
   if (await copyText(content)) {
-    actions.say(`${what} copied`);
+    actions.say(t("%1 copied", what));
     return;
   }
-  const area = h("textarea", { readonly: true, rows: 6, "aria-label": `${what} to copy` });
+  const area = h("textarea", { readonly: true, rows: 6, "aria-label": t("%1 to copy", what) });
   area.value = content;
   place.append(area);
   area.select();
   area.focus();
   actions.say(
-    "The browser does not let this page copy: press Ctrl+C (⌘C) to copy what is selected.",
+    t("The browser does not let this page copy: press Ctrl+C (⌘C) to copy what is selected."),
   );
 }
 
@@ -119,7 +124,7 @@ function tracebackPart(failure: Failure): Node[] {
   const written = text(failure.exception_traceback);
   if (written && !list(failure.extracted_code).length)
     tree.push(h("pre", { class: "ft-code", tabindex: 0 }, visible(written)));
-  return part("Traceback", ...tree);
+  return part(t("Traceback"), ...tree);
 }
 
 /** The cell and the function that failed, with the failing line where it is known to be in them. */
@@ -131,14 +136,14 @@ function sources(failure: Failure): Node[] {
   if (cell) {
     const own = `Cell In[${text(failure.execution_count)}]`;
     const frame = frames.findLast(({ file }) => file === own);
-    shown.push(sourceFold("Cell", cell, 1, frame, "ft-cell"));
+    shown.push(sourceFold(t("Cell"), cell, 1, frame, "ft-cell"));
   }
   if (test && !cell.includes(test)) {
     const starts = frames.map((frame) => startOf(test, frame));
     const place = starts.findLastIndex((start) => start !== undefined);
-    shown.push(sourceFold("Function", test, starts[place] ?? 1, frames[place]));
+    shown.push(sourceFold(t("Function"), test, starts[place] ?? 1, frames[place]));
   }
-  return part("Source", ...shown);
+  return part(t("Source"), ...shown);
 }
 
 function sourceFold(
@@ -160,8 +165,8 @@ function tables(failure: Failure): Node[] {
   const values = Object.fromEntries([...args, ...named]) as Record<string, unknown>;
   const fixtures = object(failure.fixtures);
   return [
-    ...part("Arguments", ...(args.length + named.length ? [valueTable(values)] : [])),
-    ...part("Fixtures", ...(Object.keys(fixtures).length ? [fixtureTable(fixtures)] : [])),
+    ...part(t("Arguments"), ...(args.length + named.length ? [valueTable(values)] : [])),
+    ...part(t("Fixtures"), ...(Object.keys(fixtures).length ? [fixtureTable(fixtures)] : [])),
   ];
 }
 
@@ -174,5 +179,5 @@ function more(failure: Failure): Node[] {
   });
   if (!rest.length) return [];
   const table = () => [valueTable(Object.fromEntries(rest))];
-  return [fold([`More of the record (${number(rest.length)})`], table)];
+  return [fold([t("More of the record (%1)", number(rest.length))], table)];
 }

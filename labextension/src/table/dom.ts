@@ -36,12 +36,3 @@ export function visible(value: unknown): string {
         : `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );
 }
-
-const whole = new Intl.NumberFormat();
-
-/** A count in the reader's locale. */
-export const number = (value: number): string => whole.format(value);
-
-/** `1 failure`, `1,200 failures`. */
-export const counted = (count: number, noun = "failure"): string =>
-  `${number(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,4 +1,5 @@
-import { counted, h, number } from "./dom.js";
+import { h } from "./dom.js";
+import { counted, number, t } from "./words.js";
 import type { DataSource } from "./source.js";
 
 type Scope = "all" | "shown" | "selected";
@@ -12,11 +13,15 @@ const size = (count: number): string =>
 /** A button for each format; what is exported and where it goes is chosen beside them. */
 export class Exports {
   readonly element: HTMLElement;
-  readonly #scope = h("select", { "aria-label": "What is exported" });
-  readonly #target = h("select", { "aria-label": "Where it goes" });
-  readonly #buttons = h("span", { class: "ft-formats", role: "group", "aria-label": "Export as" });
-  readonly #bar = h("progress", { max: 1, "aria-label": "Export" });
-  readonly #cancel = h("button", { type: "button" }, "Cancel");
+  readonly #scope = h("select", { "aria-label": t("What is exported") });
+  readonly #target = h("select", { "aria-label": t("Where it goes") });
+  readonly #buttons = h("span", {
+    class: "ft-formats",
+    role: "group",
+    "aria-label": t("Export as"),
+  });
+  readonly #bar = h("progress", { max: 1, "aria-label": t("Export") });
+  readonly #cancel = h("button", { type: "button" }, t("Cancel"));
   readonly #running = h("span", { class: "ft-running", hidden: true }, this.#bar, this.#cancel);
   #isChosen = false; // the reader has chosen what is exported
   #formats = "";
@@ -32,16 +37,16 @@ export class Exports {
       this.#isChosen = true;
       this.#enable();
     });
-    this.#target.append(h("option", { value: "download" }, "download"));
-    this.#target.append(h("option", { value: "file" }, "beside the notebook"));
+    this.#target.append(h("option", { value: "download" }, t("download")));
+    this.#target.append(h("option", { value: "file" }, t("beside the notebook")));
     this.#target.hidden = !source.canWriteFiles;
     this.#cancel.addEventListener("click", () =>
-      this.#abort?.abort(new Error("Export cancelled.")),
+      this.#abort?.abort(new Error(t("Export cancelled."))),
     );
     this.element = h(
       "div",
       { class: "ft-exports" },
-      h("span", {}, "Export"),
+      h("span", {}, t("Export")),
       this.#scope,
       this.#target,
       this.#buttons,
@@ -57,17 +62,16 @@ export class Exports {
     if (told === this.#told) return; // an open list must stay
     this.#told = told;
     const counts: [Scope, string, number][] = [
-      ["all", "all", total],
-      ["shown", "shown", shown],
-      ["selected", "selected", selected],
+      ["all", t("all %1", number(total)), total],
+      ["shown", t("%1 shown", number(shown)), shown],
+      ["selected", t("%1 selected", number(selected)), selected],
     ];
     const usual: Scope = selected ? "selected" : shown < total ? "shown" : "all";
     if (this.#scope.value === "selected" && !selected) this.#isChosen = false;
     const value = this.#isChosen ? this.#scope.value : usual;
-    const options = counts.map(([scope, word, count]) => {
-      const text = scope === "all" ? `${word} ${number(count)}` : `${number(count)} ${word}`;
-      return h("option", { value: scope, disabled: count === 0 }, text);
-    });
+    const options = counts.map(([scope, words, count]) =>
+      h("option", { value: scope, disabled: count === 0 }, words),
+    );
     this.#scope.replaceChildren(...options);
     this.#scope.value = value;
     this.#enable();
@@ -100,7 +104,7 @@ export class Exports {
 
   /** The view is gone: nobody waits for what is on its way. */
   dispose(): void {
-    this.#abort?.abort(new Error("Export cancelled."));
+    this.#abort?.abort(new Error(t("Export cancelled.")));
   }
 
   async #run(format: string): Promise<void> {
@@ -117,10 +121,11 @@ export class Exports {
         report: (share) => this.#progress(share),
       });
       if (blob) download(filename, blob);
-      const where = blob ? `downloaded as ${filename} (${size(blob.size)})` : `written to ${path}`;
-      this.say(`${counted(count)} ${where}.`);
+      const what = counted(count);
+      if (blob) this.say(t("%1 downloaded as %2 (%3).", what, filename, size(blob.size)));
+      else this.say(t("%1 written to %2.", what, path ?? ""));
     } catch (error) {
-      if (abort.signal.aborted) this.say("The export was cancelled; nothing was written.");
+      if (abort.signal.aborted) this.say(t("The export was cancelled; nothing was written."));
       else this.failed(error);
     } finally {
       this.#abort = null;

@@ -1,4 +1,5 @@
-import { h, number } from "./dom.js";
+import { h } from "./dom.js";
+import { number, t } from "./words.js";
 import type { Facet, FacetName, FacetValue } from "./protocol.js";
 import type { DataSource } from "./source.js";
 
@@ -12,7 +13,7 @@ const TITLES: Record<FacetName, string> = {
 
 /** A menu for each thing that failures have in common; what is ticked narrows the table. */
 export class Facets {
-  readonly element = h("div", { class: "ft-facets", role: "group", "aria-label": "Filters" });
+  readonly element = h("div", { class: "ft-facets", role: "group", "aria-label": t("Filters") });
   readonly #menus = new Map<FacetName, FacetMenu>();
 
   constructor(
@@ -63,7 +64,7 @@ class FacetMenu {
     private readonly choose: () => void,
     private readonly failed: (error: unknown) => void,
   ) {
-    this.#list.setAttribute("aria-label", TITLES[name]);
+    this.#list.setAttribute("aria-label", t(TITLES[name]));
     const menu = h("div", { class: "ft-menu" }, this.#list, this.#more);
     this.element = h("details", { class: "ft-dropdown" }, this.#summary, menu);
     this.#more.addEventListener("click", () => void this.#showAll());
@@ -75,8 +76,8 @@ class FacetMenu {
   update(facet: Facet): void {
     const chosen = facet.values.filter((one) => one.chosen);
     const first = chosen[0];
-    const told = chosen.length > 1 ? `${number(chosen.length)} of them` : (first?.label ?? "");
-    this.#summary.replaceChildren(TITLES[this.name], told && h("b", {}, `: ${told}`));
+    const told = chosen.length > 1 ? t("%1 of them", number(chosen.length)) : (first?.label ?? "");
+    this.#summary.replaceChildren(t(TITLES[this.name]), told && h("b", {}, `: ${told}`));
     this.#summary.classList.toggle("ft-on", chosen.length > 0);
     const counts = new Map(facet.values.map((one) => [one.value, one]));
     const values =
@@ -85,7 +86,7 @@ class FacetMenu {
     this.#list.classList.toggle("ft-many", values.length > 12);
     this.#draw(values);
     this.#more.hidden = this.#all !== null || facet.more === 0;
-    this.#more.textContent = `${number(facet.more)} more…`;
+    this.#more.textContent = t("%1 more…", number(facet.more));
   }
 
   async #showAll(): Promise<void> {

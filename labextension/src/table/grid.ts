@@ -5,6 +5,7 @@ import { DrawnLines } from "./line.js";
 import { Lines } from "./lines.js";
 import type { ColumnName, Row } from "./protocol.js";
 import type { DataSource } from "./source.js";
+import { t } from "./words.js";
 
 const LINE = 28; // pixels
 // Browsers draw nothing below 16 to 33 million pixels: a longer table scrolls in proportion.
@@ -52,7 +53,7 @@ export class Grid {
         class: "ft-grid",
         role: "treegrid",
         tabindex: 0,
-        "aria-label": "Failures",
+        "aria-label": t("Failures"),
         "aria-multiselectable": "true",
       },
       this.#head.element,

@@ -1,18 +1,19 @@
 import type { Columns } from "./columns.js";
 import { h } from "./dom.js";
 import type { ColumnName, State } from "./protocol.js";
+import { t } from "./words.js";
 
 /** The headers: a button that sorts in each, a handle for its width, a box that selects all. */
 export class Head {
   readonly #box = h("input", {
     type: "checkbox",
-    "aria-label": "Select all that is shown",
+    "aria-label": t("Select all that is shown"),
     "data-do": "all",
   });
   readonly element = h(
     "div",
     { class: "ft-head", role: "row", "aria-rowindex": 1 },
-    h("span", { role: "columnheader", class: "ft-box", "aria-label": "Selected" }, this.#box),
+    h("span", { role: "columnheader", class: "ft-box", "aria-label": t("Selected") }, this.#box),
   );
   #told = "";
 
@@ -50,7 +51,7 @@ export class Head {
       {
         type: "button",
         "data-column": name,
-        title: `Sort by ${title}; Alt+← and Alt+→ change the width`,
+        title: t("Sort by %1; Alt+← and Alt+→ change the width", title),
         onclick: () => this.sort(name),
       },
       title,

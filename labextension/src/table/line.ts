@@ -1,5 +1,6 @@
 import type { Columns } from "./columns.js";
-import { h, number } from "./dom.js";
+import { h } from "./dom.js";
+import { number, t } from "./words.js";
 import type { ColumnName, Row } from "./protocol.js";
 
 /** Where a line stands, and what is with it. */
@@ -57,7 +58,10 @@ export class DrawnLines {
     const content = this.columns.content(name, row);
     const element = h("span", { role: "gridcell", class: `ft-cell ft-cell-${name}` }, content);
     if (name === "count" && row.count > 1) {
-      const words = `${row.open ? "Hide" : "Show"} the ${number(row.count)} equal failures`;
+      const count = number(row.count);
+      const words = row.open
+        ? t("Hide the %1 equal failures", count)
+        : t("Show the %1 equal failures", count);
       const arrow = row.open ? "▾ " : "▸ ";
       const toggle = h("span", { class: "ft-toggle", "data-do": "toggle", title: words }, arrow);
       toggle.append(...element.childNodes);
@@ -72,7 +76,7 @@ function box(row: Row): HTMLElement {
     type: "checkbox",
     tabindex: -1,
     "data-do": "select",
-    "aria-label": `Select failure ${number(row.number)}`,
+    "aria-label": t("Select failure %1", number(row.number)),
   });
   return h("span", { role: "gridcell", class: "ft-box" }, input);
 }

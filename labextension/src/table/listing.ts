@@ -1,6 +1,7 @@
 import { h, visible } from "./dom.js";
 import { count } from "./place.js";
 import type { Frame } from "./source.js";
+import { t } from "./words.js";
 
 type Span = Pick<Frame, "line" | "end_line" | "column" | "end_column">;
 
@@ -22,7 +23,7 @@ export function listing(code: string, start: number, span: Span = {}): HTMLEleme
       "\n",
     );
   });
-  const about = { tabindex: 0, role: "group", "aria-label": "Source" }; // scrolled by keys, too
+  const about = { tabindex: 0, role: "group", "aria-label": t("Source") }; // scrolled by keys, too
   return h("pre", { class: "ft-code", ...about }, h("code", {}, ...rows));
 }
 

@@ -1,4 +1,5 @@
-import { counted, h } from "./dom.js";
+import { h } from "./dom.js";
+import { counted, t } from "./words.js";
 import type { DataSource } from "./source.js";
 
 /** What the table says and asks, above the lines: results, errors, "forget all?", "undo". */
@@ -9,7 +10,7 @@ export class Notes {
   readonly #asked = h("div", {
     class: "ft-note",
     role: "alertdialog",
-    "aria-label": "Forget all?",
+    "aria-label": t("Forget all?"),
   });
   readonly #undo = h("div", { class: "ft-note" });
   readonly #waiting = h("div", { class: "ft-note", role: "status" });
@@ -41,7 +42,7 @@ export class Notes {
   }
 
   #dismiss(put: () => void): HTMLElement {
-    const button = h("button", { type: "button", "aria-label": "Dismiss" }, "✕");
+    const button = h("button", { type: "button", "aria-label": t("Dismiss") }, "✕");
     button.addEventListener("click", () => {
       put();
       this.done();
@@ -54,8 +55,9 @@ export class Notes {
     this.#offer(this.source.state.undo);
     this.#waiting.hidden = !this.source.isWaiting;
     if (this.source.isWaiting)
-      this.#waiting.textContent =
-        "The kernel is busy or gone. What it was asked is shown as soon as it answers.";
+      this.#waiting.textContent = t(
+        "The kernel is busy or gone. What it was asked is shown as soon as it answers.",
+      );
   }
 
   /** To undo the clear that forgot so many failures. */
@@ -63,26 +65,26 @@ export class Notes {
     this.#undo.hidden = count === 0;
     if (count === this.#offered) return;
     this.#offered = count;
-    const back = h("button", { type: "button" }, "Undo");
+    const back = h("button", { type: "button" }, t("Undo"));
     back.addEventListener("click", () => this.#do(this.source.undo(), "brought back"));
     const away = this.#dismiss(() => {
       this.source.forget().catch((error: unknown) => this.fail(error));
     });
-    this.#undo.replaceChildren(h("span", {}, `${counted(count)} forgotten.`), back, away);
+    this.#undo.replaceChildren(h("span", {}, t("%1 forgotten.", counted(count))), back, away);
   }
 
   askToClear(): void {
-    const yes = h("button", { type: "button", class: "ft-danger" }, "Forget them");
+    const yes = h("button", { type: "button", class: "ft-danger" }, t("Forget them"));
     yes.addEventListener("click", () => {
       this.escape();
       this.#do(this.source.clear(), "");
     });
-    const no = h("button", { type: "button" }, "Keep them");
+    const no = h("button", { type: "button" }, t("Keep them"));
     no.addEventListener("click", () => {
       this.escape();
       this.done();
     });
-    const question = `Forget all ${counted(this.source.state.total)}?`;
+    const question = t("Forget all %1?", counted(this.source.state.total));
     this.#asked.replaceChildren(h("span", {}, question), yes, no);
     this.#asked.hidden = false;
     no.focus();

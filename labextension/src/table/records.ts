@@ -1,5 +1,6 @@
 import { asMarkdown } from "./copy.js";
-import { counted, visible } from "./dom.js";
+import { visible } from "./dom.js";
+import { counted } from "./words.js";
 import { lineOf, object, text, where } from "./place.js";
 import * as protocol from "./protocol.js";
 import type { Facet, FacetName, Row, Show, State } from "./protocol.js";

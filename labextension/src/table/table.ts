@@ -1,5 +1,6 @@
 import { detailPane } from "./detail.js";
-import { counted, h, number } from "./dom.js";
+import { h } from "./dom.js";
+import { counted, number, t } from "./words.js";
 import { Exports } from "./exports.js";
 import { Facets } from "./facets.js";
 import { Grid } from "./grid.js";
@@ -21,15 +22,15 @@ export class FailureTable {
   readonly element: HTMLElement;
   readonly #search = h("input", {
     type: "search",
-    placeholder: "Search all text  ( / )",
-    "aria-label": "Search failures",
+    placeholder: t("Search all text  ( / )"),
+    "aria-label": t("Search failures"),
     spellcheck: "false",
     autocomplete: "off",
   });
   readonly #group = h("input", { type: "checkbox" });
-  readonly #columns = h("div", { class: "ft-menu", role: "group", "aria-label": "Columns" });
-  readonly #clear = h("button", { type: "button" }, "Clear…");
-  readonly #forget = h("button", { type: "button", "aria-label": "Remove this filter" }, "✕");
+  readonly #columns = h("div", { class: "ft-menu", role: "group", "aria-label": t("Columns") });
+  readonly #clear = h("button", { type: "button" }, t("Clear…"));
+  readonly #forget = h("button", { type: "button", "aria-label": t("Remove this filter") }, "✕");
   readonly #query = h("span", { class: "ft-query" }, h("code"), this.#forget);
   readonly #all = h("button", { type: "button" });
   readonly #empty = h("div", { class: "ft-empty" }, h("b"), h("span"), this.#all);
@@ -79,20 +80,20 @@ export class FailureTable {
     const columns = h(
       "details",
       { class: "ft-dropdown" },
-      h("summary", {}, "Columns"),
+      h("summary", {}, t("Columns")),
       this.#columns,
     );
     this.#clear.hidden = !this.source.canClear;
     return h(
       "section",
-      { class: "ft-table", "aria-label": "Failure table", "data-lm-suppress-shortcuts": "true" },
+      { class: "ft-table", "aria-label": t("Failure table"), "data-lm-suppress-shortcuts": "true" },
       h("style", {}, style + detailStyle),
       h(
         "div",
         { class: "ft-bar" },
         this.#search,
         h("span", { class: "ft-gap" }),
-        h("label", { class: "ft-group" }, this.#group, "Group equal ones"),
+        h("label", { class: "ft-group" }, this.#group, t("Group equal ones")),
         columns,
         this.#clear,
       ),
@@ -146,11 +147,11 @@ export class FailureTable {
 
   #summary(): string {
     const { total, shown, lines, selected, dropped, expected, grouped } = this.source.state;
-    const parts = [shown < total ? `${number(shown)} of ${counted(total)}` : counted(total)];
-    if (grouped && lines < shown) parts.push(`${counted(lines, "line")}`);
-    if (selected) parts.push(`${number(selected)} selected`);
-    if (expected) parts.push(`${number(expected)} expected`);
-    if (dropped) parts.push(`${counted(dropped, "older one")} dropped`);
+    const parts = [shown < total ? t("%1 of %2", number(shown), counted(total)) : counted(total)];
+    if (grouped && lines < shown) parts.push(counted(lines, "line"));
+    if (selected) parts.push(t("%1 selected", number(selected)));
+    if (expected) parts.push(t("%1 expected", number(expected)));
+    if (dropped) parts.push(t("%1 dropped", counted(dropped, "older one")));
     return parts.join(" · ");
   }
 
@@ -167,7 +168,7 @@ export class FailureTable {
       box.addEventListener("change", () => this.#grid.columns.show(name, box.checked));
       this.#columns.append(h("label", {}, box, this.#grid.columns.title(name)));
     }
-    const reset = h("button", { type: "button", class: "ft-link" }, "As at first");
+    const reset = h("button", { type: "button", class: "ft-link" }, t("As at first"));
     reset.addEventListener("click", () => {
       this.#grid.columns.reset();
       this.#tickColumns();
@@ -186,10 +187,10 @@ export class FailureTable {
     this.element.classList.toggle("ft-nothing", shown === 0);
     this.#empty.hidden = shown > 0;
     this.#all.hidden = total === 0;
-    this.#all.textContent = `Show all ${number(total)}`;
+    this.#all.textContent = t("Show all %1", number(total));
     const [title, advice] = total
-      ? ["No failure is like that", "Nothing holds what the search and the filters ask for."]
-      : ["No failures yet", "Run a cell: what fails from now on will stand here."];
+      ? [t("No failure is like that"), t("Nothing holds what the search and the filters ask for.")]
+      : [t("No failures yet"), t("Run a cell: what fails from now on will stand here.")];
     this.#empty.querySelector("b")!.textContent = title!;
     this.#empty.querySelector("span")!.textContent = advice!;
   }

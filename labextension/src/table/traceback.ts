@@ -1,6 +1,7 @@
 /** An exception to open and close: its frames, what led to it, the members of its group. */
 import { firstLine } from "./copy.js";
-import { counted, h, number, visible } from "./dom.js";
+import { h, visible } from "./dom.js";
+import { counted, number, t } from "./words.js";
 import { count, list, object, text } from "./place.js";
 import { listing } from "./listing.js";
 import type { Frame, Raised } from "./source.js";
@@ -85,7 +86,7 @@ function folded(run: Level[]): Node[] {
   const each = (isOpen: boolean) => run.map((level) => frameFold(level, isOpen));
   if (!frame || kind === "own" || kind === "innermost") return each(true);
   if (kind === "again") {
-    const label = `${counted(run.length, "more frame")} of ${visible(placeOf(frame))}`;
+    const label = t("%1 of %2", counted(run.length, "more frame"), visible(placeOf(frame)));
     return [fold([label], () => each(true))];
   }
   const label = counted(run.length, "library frame");
@@ -130,8 +131,8 @@ function leftOut(raised: Raised): HTMLElement | null {
   const repetition = object(raised.repetition);
   const same = count(repetition["count"]) ?? 0;
   const share = same >= omitted ? "all" : number(same);
-  const most = same ? `, ${share} of them ${visible(placeOf(repetition))}` : "";
-  return h("p", { class: "ft-left-out" }, `${counted(omitted, "frame")} left out${most}`);
+  const most = same ? t(", %1 of them %2", share, visible(placeOf(repetition))) : "";
+  return h("p", { class: "ft-left-out" }, t("%1 left out", counted(omitted, "frame")) + most);
 }
 
 // --- other exceptions
@@ -149,10 +150,10 @@ function members(raised: Raised, depth: number): Node[] {
   const omitted = count(raised.exceptions_omitted) ?? 0;
   const all = number(found.length + omitted);
   const shown: Node[] = found.map((one, place) =>
-    other(object(one) as Raised, `${number(place + 1)} of ${all}`, depth),
+    other(object(one) as Raised, t("%1 of %2", number(place + 1), all), depth),
   );
   if (omitted) {
-    const more = `${counted(omitted, "more exception")} of the group left out`;
+    const more = t("%1 of the group left out", counted(omitted, "more exception"));
     shown.push(h("p", { class: "ft-left-out" }, more));
   }
   return shown;
@@ -170,7 +171,7 @@ function other(raised: Raised, how: string, depth: number): HTMLElement {
   const isMore = short !== message;
   if (!isMore && !hasParts(raised)) return h("div", { class: "ft-bare" }, ...label);
   return fold(label, () => {
-    if (depth >= MAX_DEPTH) return [h("p", {}, "What lies deeper is in the JSON.")];
+    if (depth >= MAX_DEPTH) return [h("p", {}, t("What lies deeper is in the JSON."))];
     return [...(isMore ? [messageOf(message)] : []), ...traceback(raised, depth + 1)];
   });
 }
@@ -187,6 +188,6 @@ function hasParts(raised: Raised): boolean {
 /** A message in full; a long one scrolls. */
 export function messageOf(message: string): HTMLElement {
   const isLong = message.length > 1000 || message.split("\n").length > 12;
-  const focus = isLong ? { tabindex: 0, role: "group", "aria-label": "Message" } : {};
+  const focus = isLong ? { tabindex: 0, role: "group", "aria-label": t("Message") } : {};
   return h("div", { class: "ft-message", ...focus }, visible(message));
 }

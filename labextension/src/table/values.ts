@@ -1,5 +1,6 @@
 import { h, visible } from "./dom.js";
 import { list, object, text } from "./place.js";
+import { t } from "./words.js";
 
 interface Described {
   type: string;
@@ -45,7 +46,7 @@ export function valueTable(values: Record<string, unknown>): HTMLElement {
   const rows = Object.entries(values).map(([name, value]) => ({ name, ...described(text(value)) }));
   const hasTypes = rows.some(({ type }) => type);
   return table(
-    ["Name", hasTypes && "Type", "Value"],
+    [t("Name"), hasTypes && t("Type"), t("Value")],
     rows.map(({ name, type, shape, value }) => [
       h("code", {}, visible(name)),
       hasTypes && h("code", {}, visible(shape ? `${type} ${shape}` : type)),
@@ -65,7 +66,7 @@ export function fixtureTable(fixtures: Record<string, unknown>): HTMLElement {
       isPlain ? "" : h("span", {}, ...aboutFixture(about)),
     ];
   });
-  return table(["Name", "Value", "About"], rows);
+  return table([t("Name"), t("Value"), t("About")], rows);
 }
 
 function aboutFixture(info: Record<string, unknown>): (string | HTMLElement)[] {
@@ -74,7 +75,7 @@ function aboutFixture(info: Record<string, unknown>): (string | HTMLElement)[] {
   const place = text(file).replaceAll("\\", "/").split("/").at(-1);
   const parts = [
     text(about),
-    scope && `${text(scope)} scope`,
+    scope && t("%1 scope", text(scope)),
     place && `${place}:${text(line)}`,
     needs && `needs ${needs}`,
     autouse === true && "autouse",
@@ -83,7 +84,7 @@ function aboutFixture(info: Record<string, unknown>): (string | HTMLElement)[] {
   const words = visible(parts.filter(Boolean).join(" · "));
   if (!text(source)) return [words];
   const code = h("pre", { tabindex: 0 }, visible(text(source)));
-  return [words, h("details", { class: "ft-fold" }, h("summary", {}, "Source"), code)];
+  return [words, h("details", { class: "ft-fold" }, h("summary", {}, t("Source")), code)];
 }
 
 type Cell = Node | string | false;
