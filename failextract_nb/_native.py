@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
-from failextract_nb._redact import is_blank, mask, secret_name
+from failextract_nb._redact import is_blank, mask, redact, redact_said, secret_name
 from failextract_nb._safe import text_of
 from failextract_nb._strings import bounded, clean, module_of, type_name
 from failextract_nb._values import CONTAINERS, base_of
@@ -17,6 +17,8 @@ MAX_NATIVE_TEXT = 1_000_000  # characters of one text
 MAX_NATIVE_DEPTH = 30
 MAX_NATIVE_ITEMS = 100_000  # of one value, those of its inner containers counted in
 MAX_INTEGER = 2**63  # beyond it JSON readers disagree
+# Keys of what is code, or holds some: `connect(password=given)` hides nothing.
+_CODE = frozenset({"cell_source", "test_source", "exception_traceback", "code", "source"})
 _SCALARS = frozenset({str, int, float, bool})
 
 
@@ -36,7 +38,7 @@ def _native(value: Any, name: str, depth: int, budget: Iterator[int]) -> Any:
         if name and (reason := secret_name(name)) and not is_blank(value):
             return mask(reason)
         if cls is str:
-            return bounded(value, MAX_NATIVE_TEXT)
+            return bounded(value, MAX_NATIVE_TEXT, redact if name in _CODE else redact_said)
         if cls is int:
             return value if -MAX_INTEGER <= value < MAX_INTEGER else text_of(value)
         if cls is float:

@@ -1,13 +1,16 @@
 """Secrets out of text, by the name they stand under and by the look of the value.
 
-A first, correct version: what is found is replaced by ``[redacted: why]`` before it gets into a
-record, so that no later reader can leak it.
+What is found is replaced by ``[redacted: why]`` before it gets into a record, so that no later
+reader can leak it.  ``rules`` says what else is a secret, what is none, and whether to look at all.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+
+from failextract_nb import _looks
 
 # A name is secret when its *last* word is: `db_password` is, `password_field_label` is not.
 SECRET_WORDS = frozenset({
@@ -15,54 +18,91 @@ SECRET_WORDS = frozenset({
     "credential", "credentials", "authorization", "apikey", "auth", "cookie",
 })  # fmt: skip
 SECRET_PAIRS = frozenset({
-    "api key", "access key", "private key", "secret key", "signing key", "encryption key",
-    "session id", "connection string",
+    "api key", "access key", "account key", "private key", "secret key", "signing key",
+    "encryption key", "session id", "connection string",
 })  # fmt: skip
 # Long enough to be sure of inside a word that has no separators: `mydbpassword`.
 SECRET_ENDINGS = ("password", "passwd", "passphrase", "apikey", "accesstoken", "authtoken")
 
 MAX_NAME = 200  # characters of a name that are looked at, its last ones
+MASK = "[redacted: "
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-
-# The name of a group is the reason that the reader sees.
-_VALUES = re.compile(
-    r"(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?"
-    r"(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))"
-    r"|(?P<jwt>(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
-    r"|(?P<aws_key>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
-    r"|(?P<google_key>\bAIza[\w-]{35})"
-    r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}))"
-    r"|(?P<slack_token>\bxox[abeprs]-[\w-]{10,})"
-    r"|(?P<stripe_key>\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,})"
-    # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
-    r"|(?P<bearer>\b(?i:bearer|basic)\s+(?=\S*(?:\d|=|[a-z][A-Z]))[\w.~+/-]{16,}=*)"
-    r"|(?P<user_and_password>(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@))"
-)
-
-_STEM = r"(?i:passw|passphrase|pwd|secret|token|credential|auth|key|cookie|session|connection)"
-# Bounded, and only from where a word starts: a long text is read once.
-_NAME = rf"(?<![\w.-])[\w.-]{{0,60}}?{_STEM}\w{{0,60}}"
-_OPTION = rf"[\w.-]{{0,60}}?{_STEM}[\w-]{{0,60}}"
-_NAMED = re.compile(
-    # name = "value", "name": 'value', name: str = "value", name == "value"
-    rf"(?P<name>{_NAME})(?P<between>[\"']?\]?(?:\s{{0,9}}:\s{{0,9}}\w{{1,60}})?"
-    r"\s{0,9}(?:[=!:]=|[=:])\s{0,9}[rbfuRBFU]{0,2})"
-    r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote))[^\\\n])+)(?=(?P=quote))"
-    # ?name=value&…, --name=value, --name value
-    rf"|(?P<lead>[?&]|(?<![\w-])--?)(?P<query>{_OPTION})"
-    r"(?P<sign>=|(?<=\w)\s+)(?P<plain>(?!\[redacted: )[^\s&#\"']+)"
-)
-# Looking for a few short texts costs a tenth of what the patterns do, so they look first, in the
-# casefolded text: what _VALUES finds has one of these, what _NAMED finds a sign and a stem.
-_TELLS = ("://", "-----begin", "eyj", "akia", "asia", "aiza", "xox", "bearer", "basic")
-_TELLS_WITH_LINE = (
-    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "k_live_", "k_test_",
+_STEMS = (
+    "passw", "passphrase", "pwd", "secret", "token", "credential", "auth", "key", "cookie",
+    "session", "connection",
 )  # fmt: skip
 _SIGNS = ("-", "'", '"', "?", "&")
-_STEMS = tuple(_STEM.removeprefix("(?i:").removesuffix(")").split("|"))
 _SHORTEST = 6  # pwd='' and what is shorter hide nothing
-_SHORTEST_VALUE = 15  # of what _VALUES finds without a "://" in it: xoxb- and ten characters
+
+
+def _patterns(stems: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands in code and data, and what else stands in what programs say."""
+    stem = rf"(?i:{'|'.join(map(re.escape, stems))})"
+    # Bounded, and only from where a word starts: a long text is read once.
+    name = rf"(?<![\w.-])[\w.-]{{0,60}}?{stem}\w{{0,60}}"
+    option = rf"[\w.-]{{0,60}}?{stem}[\w-]{{0,60}}"
+    named = re.compile(
+        # name = "value", "name": 'value', name: str = "value", name == "value"
+        rf"(?P<name>{name})(?P<between>[\"']?\]?(?:\s{{0,9}}:\s{{0,9}}\w{{1,60}})?"
+        r"\s{0,9}(?:[=!:]=|[=:])\s{0,9}[rbfuRBFU]{0,2})"
+        r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote))[^\\\n])+)(?=(?P=quote))"
+        # ?name=value&…, --name=value, --name value
+        rf"|(?P<lead>[?&]|(?<![\w-])--?)(?P<query>{option})"
+        r"(?P<sign>=|(?<=\w)\s+)(?P<plain>(?!\[redacted: )[^\s&#\"']+)"
+    )
+    said = re.compile(
+        # NAME=value in a command or an environment, and a header on a line of its own
+        rf"(?P<name>{option})=(?P<value>(?!\[redacted: |(?i:none|true|false|null)\b)"
+        r"[^\s&;,'\"()\[\]{}<>=]{3,})"
+        rf"|(?m:^(?P<indent>[ \t]*(?:[<>*-][ \t]+)?)(?P<header>{option}):[ \t]+"
+        r"(?P<rest>(?!\[redacted: )\S.*)$)"
+    )
+    return named, said
+
+
+class Rules:
+    """What is a secret: ours, and what the user has added to it and taken from it."""
+
+    def __init__(self) -> None:
+        self.is_on = True
+        self._watchers: list[Callable[[], None]] = []
+        self.set()
+
+    def watch(self, forget: Callable[[], None]) -> None:
+        """Have ``forget()`` called after every change: what was redacted before is out of date."""
+        self._watchers.append(forget)
+
+    def set(
+        self,
+        *,
+        is_on: bool = True,
+        names: Iterable[str] = (),
+        patterns: Iterable[str] = (),
+        exempt: Iterable[str] = (),
+    ) -> None:
+        """Take over what the user wishes.  Raises ValueError that names what is wrong."""
+        try:
+            compiled = tuple(re.compile(one) for one in patterns)
+        except re.error as error:
+            raise ValueError(f"{error.pattern!r} is no regular expression: {error}") from None
+        for one in compiled:
+            if one.search("") is not None:
+                raise ValueError(f"{one.pattern!r} would match everything")
+        self.names = tuple(filter(None, map(_normal, names)))
+        self.exempt = frozenset(map(_normal, exempt))
+        self.patterns = compiled
+        self.is_on = is_on
+        self.stems = (*_STEMS, *(one.rpartition(" ")[2] for one in self.names))
+        self.named, self.said = _patterns(self.stems)
+        _reason.cache_clear()
+        for forget in self._watchers:
+            forget()
+
+
+def _normal(name: str) -> str:
+    """``dbPassword``, ``DB-PASSWORD`` and ``db_password`` as the words that they are made of."""
+    return " ".join(_WORD.findall(name)).lower() or name.lower()
 
 
 def secret_name(name: str) -> str | None:
@@ -72,15 +112,23 @@ def secret_name(name: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _reason(name: str) -> str | None:
-    words: list[str] = [word.lower() for word in _WORD.findall(name)]
-    if not words:
+    if not rules.is_on:
         return None
-    if words[-1] in SECRET_WORDS:
-        return words[-1]
-    pair = " ".join(words[-2:])
+    words = _normal(name)
+    if words in rules.exempt:
+        return None
+    for own in rules.names:
+        if words == own or words.endswith(f" {own}"):
+            return own
+    last, pair = words.rpartition(" ")[2], " ".join(words.split(" ")[-2:])
+    if last in SECRET_WORDS:
+        return last
     if pair in SECRET_PAIRS:
         return pair
-    return next((ending for ending in SECRET_ENDINGS if words[-1].endswith(ending)), None)
+    return next((ending for ending in SECRET_ENDINGS if last.endswith(ending)), None)
+
+
+rules = Rules()
 
 
 def is_blank(value: object) -> bool:
@@ -90,24 +138,42 @@ def is_blank(value: object) -> bool:
 
 def mask(reason: str) -> str:
     """What stands where a secret stood."""
-    return f"[redacted: {reason}]"
+    return f"{MASK}{reason}]"
 
 
 def redact(text: str) -> str:
-    """``text`` without what looks like a secret."""
+    """``text``, which may be code, without what looks like a secret."""
+    return _redacted(text)[0]
+
+
+def redact_said(text: str) -> str:
+    """``text`` that a program says, such as a message or a command: no code, so that a bare
+    ``password=hunter2`` is a password.
+    """
+    text, folded = _redacted(text)
+    if folded and ("=" in folded or ": " in folded) and _has_stem(folded):
+        return rules.said.sub(_hide_said, text)
+    return text
+
+
+def _redacted(text: str) -> tuple[str, str]:
+    """The text and its casefold; "" for that where there is nothing to look for."""
     length = len(text)
-    if length < _SHORTEST or (length < _SHORTEST_VALUE and text.isidentifier()):
-        return text
+    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()) or not rules.is_on:
+        return text, ""
+    for pattern in rules.patterns:
+        text = pattern.sub(mask("pattern"), text)
     folded = _folded(text)
-    for tell in _TELLS + _TELLS_WITH_LINE if "_" in folded else _TELLS:
-        if tell in folded:
-            text = _VALUES.sub(_hide_value, text)
-            folded = _folded(text)
-            break
+    if length >= _looks.SHORTEST or "://" in text:
+        shown = _looks.hide(text, folded, mask)
+        if shown is not text:
+            text, folded = shown, _folded(shown)
     for sign in _SIGNS:
         if sign in folded:
-            return _NAMED.sub(_hide_named, text) if _has_stem(folded) else text
-    return text
+            if _has_stem(folded):
+                text = rules.named.sub(_hide_named, text)
+            break
+    return text, folded
 
 
 def _folded(text: str) -> str:
@@ -117,11 +183,7 @@ def _folded(text: str) -> str:
 
 
 def _has_stem(folded: str) -> bool:
-    return any(stem in folded for stem in _STEMS)
-
-
-def _hide_value(match: re.Match[str]) -> str:
-    return mask(str(match.lastgroup).replace("_", " "))
+    return any(stem in folded for stem in rules.stems)
 
 
 def _hide_named(match: re.Match[str]) -> str:
@@ -133,3 +195,12 @@ def _hide_named(match: re.Match[str]) -> str:
     if match["lead"].startswith("-") or match["sign"] == "=":
         return match["lead"] + match["query"] + match["sign"] + mask(reason)
     return match[0]
+
+
+def _hide_said(match: re.Match[str]) -> str:
+    reason = secret_name(match["name"] or match["header"])
+    if reason is None:
+        return match[0]
+    if match["name"] is not None:
+        return f"{match['name']}={mask(reason)}"
+    return f"{match['indent']}{match['header']}: {mask(reason)}"

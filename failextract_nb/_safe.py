@@ -6,9 +6,14 @@ Only the user's own interrupt goes through.
 
 from __future__ import annotations
 
+from types import WrapperDescriptorType
+
+from failextract_nb._budget import SECONDS, TooLong, limited
 from failextract_nb._redact import is_blank, mask, secret_name
 from failextract_nb._strings import bounded, type_name
 from failextract_nb._values import EXACT, MAX_DEPTH, writer_of
+
+_PLAIN = frozenset({str, int, bool, float, type(None), bytes})
 
 
 def text_of(value: object, name: str = "") -> str:
@@ -26,17 +31,32 @@ def refused(value: object, error: BaseException) -> str:
     """What stands for ``value`` when its repr raised ``error``; the user's interrupt goes on."""
     if isinstance(error, KeyboardInterrupt):
         raise error
-    return f"<{type_name(type(value))}: its repr raised {type_name(type(error))}>"
+    return f"<{type_name(type(value))}: its repr {_what(error)}>"
+
+
+def _what(error: BaseException) -> str:
+    if isinstance(error, TooLong):
+        return f"took longer than {SECONDS * 1000:g} ms"
+    return f"raised {type_name(type(error))}"
 
 
 def message_of(error: BaseException) -> str:
     """``str(error)``, bounded and redacted, or what is wrong with it."""
     try:
-        return bounded(str.__str__(str(error)))
+        text = str(error) if _is_plain(error) else limited(str, error)
+        return bounded(str.__str__(text))
     except KeyboardInterrupt:
         raise
     except BaseException as inner:  # noqa: BLE001  # a __str__ may raise anything
-        return f"<no message: __str__ raised {type_name(type(inner))}>"
+        return f"<no message: __str__ {_what(inner)}>"
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether nothing of the user's runs to make its message: CPython's, of texts and numbers."""
+    if type(type(error).__str__) is not WrapperDescriptorType:
+        return False
+    args = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    return _PLAIN.issuperset(map(type, args))
 
 
 def note_of(note: object) -> str:

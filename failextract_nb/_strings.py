@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from failextract_nb._redact import redact
+from collections.abc import Callable
+
+from failextract_nb._redact import redact_said
 
 MAX_MESSAGE = 10_000  # characters of an exception's message
 LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
 
 
-def bounded(text: str, limit: int = MAX_MESSAGE) -> str:
+def bounded(
+    text: str, limit: int = MAX_MESSAGE, hide: Callable[[str], str] = redact_said
+) -> str:
     """``text`` bounded and redacted; no more of it is read than that takes."""
-    shown = redact(text[: limit + LOOK_AHEAD])
+    shown = hide(text[: limit + LOOK_AHEAD])
     if len(text) > limit:
         shown = f"{shown[:limit]}… ({len(text)} characters)"
     return clean(shown)

@@ -16,8 +16,10 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
+from failextract_nb._budget import limited
+from failextract_nb._looks import is_card_number
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MAX_NAME, is_blank, mask, redact, secret_name
+from failextract_nb._redact import MAX_NAME, is_blank, mask, redact_said, rules, secret_name
 from failextract_nb._strings import LOOK_AHEAD, clean, clip, module_of, type_name
 
 MAX_TEXT = 240  # characters of one value
@@ -30,6 +32,7 @@ MAX_KEYS = 4096  # of dicts, that are remembered
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 _MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
+_CARDS = 10**14  # below it nothing is the number of a card
 _NUMBERS = frozenset({int, float, bool})
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
@@ -50,15 +53,17 @@ def _plain(value: object, _depth: int) -> str:
 
 def _int(value: Any, _depth: int) -> str:
     # CPython refuses to write an int of more than 4300 digits in decimal.
-    if _LEAST < value < _MOST:
+    if -_CARDS < value < _CARDS:
         return int.__repr__(value)
+    if _LEAST < value < _MOST:
+        return mask("card") if is_card_number(value) else int.__repr__(value)
     return f"<int of {value.bit_length()} bits>"
 
 
 def _str(value: str, _depth: int) -> str:
     if len(value) > LOOK_AHEAD:
-        return clean(_start(redact(value[:LOOK_AHEAD]), len(value)))
-    shown = redact(value)
+        return clean(_start(redact_said(value[:LOOK_AHEAD]), len(value)))
+    shown = redact_said(value)
     text = repr(shown) if len(shown) <= MAX_TEXT else _start(shown, len(value))
     return text if text.isascii() else clean(text)
 
@@ -73,7 +78,7 @@ def _moment(value: Any, _depth: int) -> str:
 
 
 def _bytes(value: bytes | bytearray, _depth: int) -> str:
-    shown = redact(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
+    shown = redact_said(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
     more = f"… ({len(value)} bytes)" if len(value) > MAX_TEXT else ""
     return f"{shown!r}{more}"
 
@@ -122,7 +127,7 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
 
 
 def _are_small(numbers: Sequence[Any]) -> bool:
-    return bool(min(numbers) > _LEAST) and bool(max(numbers) < _MOST)
+    return bool(min(numbers) > -_CARDS) and bool(max(numbers) < _CARDS)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
@@ -145,6 +150,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
 
 
 _keys: dict[str, tuple[str, str | None]] = {}  # of dicts: the same ones come again and again
+rules.watch(_keys.clear)
 
 
 def _key(key: Any, depth: int) -> tuple[str, str | None]:
@@ -254,10 +260,10 @@ def _method(value: Any, _depth: int) -> str:
 
 
 def _own_repr(value: object, _depth: int = 0) -> str:
-    text = str.__str__(repr(value))[:LOOK_AHEAD]
+    text = str.__str__(limited(repr, value))[:LOOK_AHEAD]
     if " at 0x" in text:
         text = _ADDRESS.sub("", text)
-    text = clean(redact(text))
+    text = clean(redact_said(text))
     return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
 
 

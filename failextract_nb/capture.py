@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from failextract_nb import failure
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
+from failextract_nb._redact import rules
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -60,6 +61,7 @@ class _Latest(threading.local):
 latest = _Latest()
 
 _texts: dict[str, str] = {}  # sources come again with every failure of a cell or function
+rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
     ("unittest.case", "SkipTest"), ("_pytest.outcomes", "Exit"),

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from failextract_nb import failure
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact
+from failextract_nb._redact import redact, rules
 from failextract_nb._strings import clean, clip
 
 MAX_POSITIONS = 10_000
@@ -46,6 +46,7 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
 
 
 positions_in = PerObject(_no_positions)  # of a code object, by instruction
+rules.watch(positions_in.clear)
 _count = 0  # of positions described since the cache was empty
 
 

@@ -11,7 +11,7 @@ from sys import getsizeof
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from failextract_nb._redact import secret_name
+from failextract_nb._redact import rules, secret_name
 from failextract_nb._safe import refused, text_of
 from failextract_nb._strings import module_of
 from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
@@ -30,6 +30,7 @@ _kinds: dict[str, str] = {}  # of names: the same ones come again and again
 # Texts that stored records hold, each under itself.  Only the store writes here, as it alone knows
 # which are held and for how long.
 stored: dict[str, str] = {}
+rules.watch(_kinds.clear)
 
 
 class Variables:

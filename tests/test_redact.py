@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failextract_nb import _redact
+from failextract_nb import _looks, _redact
 from failextract_nb._redact import MAX_NAME, redact, secret_name
 
 
@@ -154,7 +154,9 @@ SECRETS = (
 def test_looking_first_misses_nothing(before, one, between, other):
     """What the patterns find is found, though they only run where a text has one of their marks."""
     for text in (before, before + one, f"{one} {between} {other}", before + one.upper() + between):
-        thorough = _redact._VALUES.sub(_redact._hide_value, text)
-        thorough = _redact._NAMED.sub(_redact._hide_named, thorough)
+        thorough = _looks._PATTERN.sub(
+            lambda match: _redact.mask(_looks._GROUPS[match.lastgroup]), text
+        )
+        thorough = _redact.rules.named.sub(_redact._hide_named, thorough)
         if len(text) >= _redact._SHORTEST:
             assert redact(text) == thorough
