@@ -8,11 +8,12 @@ another thread cannot be broken off; it ends when it ends.
 
 from __future__ import annotations
 
-import _signal  # what signal wraps, a tenth of its cost
+import _signal  # type: ignore[import-not-found]  # what signal wraps, a tenth of its cost
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any, TypeVar
@@ -22,7 +23,9 @@ T = TypeVar("T")
 SECONDS = 0.1  # that one value may take
 TICK = 0.02  # seconds between two looks at the clock
 IDLE = 5.0  # seconds without a call after which nobody looks at it any more
+AGAIN = 0.5  # seconds until it is tried again: it may have been swallowed
 GRUDGE = 10.0  # seconds for which a class that took too long is not asked again
+MAX_SLOW = 1_000  # classes that are remembered
 
 _WAKE = getattr(signal, "SIGURG", None)  # ignored unless somebody asks for it
 
@@ -34,47 +37,76 @@ class TooLong(BaseException):
 class _Watch:
     """One call that is on its way."""
 
-    __slots__ = ("deadline", "fired")
+    __slots__ = ("before", "deadline", "fired", "ident", "is_open")
 
-    def __init__(self) -> None:
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
         self.deadline = time.monotonic() + SECONDS
         self.fired = False
+        self.is_open = True  # it may be broken off
+        self.before = _listen(ident)  # what the signal did, where it breaks in; else None
 
 
 _lock = threading.Lock()
 _watches: dict[int, _Watch] = {}  # by thread
-_slow: dict[int, float] = {}  # id of a class -> until when it is not asked
+# By the id of a class, which another may have when it is gone: until when it is not asked.
+_slow: dict[int, tuple[weakref.ref[type], float]] = {}
 _running = False
 _last = 0.0
 
 
 def limited(call: Callable[[Any], T], value: Any) -> T:
-    """``call(value)``; TooLong after ``SECONDS``, and at once for a class that just took so long."""
+    """``call(value)``; TooLong after ``SECONDS``, at once for a class that just took so long."""
     global _last  # noqa: PLW0603  # how long the watch goes on
     if _slow and _is_slow(type(value)):
         raise TooLong
     ident = get_ident()
     if ident in _watches:  # a repr in a repr: the time of the outer one counts
         return call(value)
-    watch = _watches[ident] = _Watch()
+    watch = _Watch(ident)
     _last = watch.deadline
-    before = _listen(ident)
     try:
-        if not _running:
-            _start()
-        return call(value)
-    except TooLong:
-        _slow[id(type(value))] = time.monotonic() + GRUDGE
+        try:
+            _watches[ident] = watch
+            if not _running:
+                _start()
+            answer = call(value)
+        finally:
+            watch.is_open = False
+            _settle(watch)
+    except KeyboardInterrupt:
         raise
+    except BaseException:
+        if not watch.fired:
+            raise
+        _settle(watch)  # it may have landed while that was done
+        _remember(type(value))
+        raise TooLong from None  # whatever the call made of it
     finally:
-        _settle(ident, watch, before)
+        if watch.before is not None:
+            _signal.signal(_WAKE, watch.before)
+    return answer
+
+
+def _settle(watch: _Watch) -> None:
+    """After this nothing breaks in any more."""
+    with _lock:
+        _watches.pop(watch.ident, None)
+        if watch.fired and watch.before is None:
+            _raise_in(watch.ident, None)
+
+
+def _remember(cls: type) -> None:
+    if len(_slow) >= MAX_SLOW:
+        _slow.clear()
+    _slow[id(cls)] = weakref.ref(cls), time.monotonic() + GRUDGE
 
 
 def _is_slow(cls: type) -> bool:
-    until = _slow.get(id(cls))
-    if until is None:
+    known, until = _slow.get(id(cls), (None, 0.0))
+    if known is None:
         return False
-    if time.monotonic() < until:
+    if known() is cls and time.monotonic() < until:
         return True
     _slow.pop(id(cls), None)
     return False
@@ -93,23 +125,8 @@ def _listen(ident: int) -> Any:
 
 def _broken_into(_number: int, _frame: Any) -> None:
     watch = _watches.get(get_ident())
-    if watch is not None and watch.fired:
+    if watch is not None and watch.fired and watch.is_open:
         raise TooLong
-
-
-def _settle(ident: int, watch: _Watch, before: Any) -> None:
-    """Nothing can break in after this, whenever it was fired."""
-    while True:
-        try:
-            with _lock:
-                _watches.pop(ident, None)
-                if watch.fired:
-                    _raise_in(ident, None)
-            if before is not None:
-                _signal.signal(_WAKE, before)  # type: ignore[arg-type]  # there is one
-        except TooLong:  # it landed here: the call had just ended
-            continue
-        return
 
 
 def _raise_in(ident: int, error: type[BaseException] | None) -> None:
@@ -139,27 +156,26 @@ def _watch() -> None:
         pause.wait(TICK)
         now = time.monotonic()
         with _lock:
-            late = [(ident, one) for ident, one in _watches.items() if now > one.deadline]
-            for ident, one in late:
-                _break(ident, one)
+            for watch in list(_watches.values()):
+                if watch.is_open and now > watch.deadline:
+                    _break(watch, now)
             if not _watches and now - _last > IDLE:
                 _running = False
                 return
 
 
-def _break(ident: int, watch: _Watch) -> None:
-    if not watch.fired:
-        watch.fired = True
-        _raise_in(ident, TooLong)
-    elif _WAKE is not None and ident == threading.main_thread().ident:
-        signal.pthread_kill(ident, _WAKE)  # it waits for something: the signal ends that
+def _break(watch: _Watch, now: float) -> None:
+    watch.fired = True
+    watch.deadline = now + AGAIN
+    if watch.before is None:
+        _raise_in(watch.ident, TooLong)
     else:
-        _raise_in(ident, TooLong)  # it was swallowed: once more
+        signal.pthread_kill(watch.ident, _WAKE)  # ends a call that waits, too
 
 
 def _forget() -> None:
     """In a forked child: its parent's threads, and what they were doing, are not there."""
-    global _lock, _running  # noqa: PLW0603
+    global _lock, _running
     _lock, _running = threading.Lock(), False
     _watches.clear()
 

@@ -52,9 +52,7 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     "user and password": (("://",), r"(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@)"),
 }
 _GROUPS = {name.replace(" ", "_"): name for name in LOOKS}
-_PATTERN = re.compile(
-    "|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items())
-)
+_PATTERN = re.compile("|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items()))
 # Tells with a character that few texts hold are looked for only where it is.
 _RARE = "_-=."
 _TELLS = tuple(

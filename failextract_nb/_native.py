@@ -1,17 +1,20 @@
-"""What a user hands to the store as data that JSON can hold: copied, bounded and redacted."""
+"""What a user hands to the store as JSON-native data: copied, bounded, redacted, in shape."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import cache
 from pathlib import PurePath
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from failextract_nb._redact import is_blank, mask, redact, redact_said, secret_name
 from failextract_nb._safe import text_of
 from failextract_nb._strings import bounded, clean, module_of, type_name
 from failextract_nb._values import CONTAINERS, base_of
+from failextract_nb.failure import CORE, Failure
 
 MAX_NATIVE_TEXT = 1_000_000  # characters of one text
 MAX_NATIVE_DEPTH = 30
@@ -20,6 +23,9 @@ MAX_INTEGER = 2**63  # beyond it JSON readers disagree
 # Keys of what is code, or holds some: `connect(password=given)` hides nothing.
 _CODE = frozenset({"cell_source", "test_source", "exception_traceback", "code", "source"})
 _SCALARS = frozenset({str, int, float, bool})
+GIVEN = "_given"  # is added to a key of ours whose value has not the shape that its readers expect
+
+_hints = cache(get_type_hints)
 
 
 def native(value: Any, name: str = "") -> Any:
@@ -80,3 +86,64 @@ def _native_list(value: Any, cls: type, depth: int, budget: Iterator[int]) -> li
     if len(items) < (length := base.__len__(value)):
         items.append(f"… {length - len(items)} more")
     return items
+
+
+def fit(record: dict[str, Any], names: Iterable[str] | None = None, kind: Any = Failure) -> None:
+    """Shape, in place, the values of ``record`` (or of these ``names``) as ``kind`` declares them.
+
+    ``record`` is JSON-native.  A None where none is declared goes: the key is not known.
+    What has no such shape is kept beside, as it came.
+    """
+    hints = _hints(kind)
+    for name in [*(record if names is None else names)]:
+        if name not in hints:
+            continue
+        try:
+            record[name] = _shaped(record[name], hints[name])
+        except (TypeError, ValueError, OverflowError):
+            if (value := record.pop(name)) is not None:
+                record[f"{name}{GIVEN}"] = value
+            elif kind is Failure and name in CORE:
+                record[name] = None  # what completes the record fills it
+
+
+def _shaped(value: Any, hint: Any) -> Any:
+    """``value`` as ``hint`` says; TypeError or ValueError where it cannot be."""
+    if hint is Any or type(value) is hint:
+        return value
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is UnionType:  # something, or None
+        return value if value is None else _shaped(value, inner[0])
+    if value is None:
+        raise TypeError
+    if origin is list:
+        items = [value] if inner[0] is str and type(value) is str else value
+        return [_shaped(item, inner[0]) for item in _checked(items, list)]
+    if origin is dict:
+        return {key: _shaped(item, inner[1]) for key, item in _checked(value, dict).items()}
+    if is_typeddict(hint):
+        fit(_checked(value, dict), kind=hint)
+        if not hint.__required_keys__ <= value.keys():
+            raise ValueError
+        return value
+    return _scalar(value, hint)
+
+
+def _scalar(value: Any, hint: type) -> Any:
+    if hint is str:
+        return str(value)
+    if hint is float and type(value) is int:
+        return value  # one kind of number to JSON
+    if type(value) is str and hint is not bool:
+        value = float(value) if hint is float else int(value)
+    shaped = hint(value)
+    # Not int(5.5), not bool(7), and no number that JSON has no word for.
+    if shaped != value or not math.isfinite(shaped):
+        raise ValueError
+    return shaped
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError
+    return value

@@ -10,9 +10,7 @@ MAX_MESSAGE = 10_000  # characters of an exception's message
 LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
 
 
-def bounded(
-    text: str, limit: int = MAX_MESSAGE, hide: Callable[[str], str] = redact_said
-) -> str:
+def bounded(text: str, limit: int = MAX_MESSAGE, hide: Callable[[str], str] = redact_said) -> str:
     """``text`` bounded and redacted; no more of it is read than that takes."""
     shown = hide(text[: limit + LOOK_AHEAD])
     if len(text) > limit:

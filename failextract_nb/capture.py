@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, cast
 
 from failextract_nb import failure
+from failextract_nb._budget import TooLong
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import rules
@@ -79,6 +80,8 @@ def is_failure(error: BaseException, origin: str = "function") -> bool:
         return error.code not in (None, 0)
     if isinstance(error, KeyboardInterrupt):
         return options.record_interrupts
+    if isinstance(error, TooLong):  # ours, where it cannot go on: in a finalizer
+        return False
     if origin == "cell":
         return True
     if isinstance(error, GeneratorExit):
@@ -115,7 +118,9 @@ def failure_from(
     name = clean(name) if name else None
     try:
         raised, text, place = walk.raised(error, 0)
-    except Exception as inner:  # noqa: BLE001  # the promise: capture never raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
     record: dict[str, Any] = {

@@ -12,7 +12,7 @@ from sys import getsizeof
 from typing import Any, ClassVar
 
 from failextract_nb import autosave, capture, failure, printed, report, table
-from failextract_nb._native import native
+from failextract_nb._native import fit, native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.kept import Kept, own_size, size_of
@@ -92,11 +92,14 @@ class FailureExtractor(metaclass=_OneActive):
         captured = dict(failure_data)
         size = handed.size
         if type(self) is not FailureExtractor or not _same(captured, handed.made):
+            new = []
             for key, value in captured.items():
                 known = handed.made.get(key) is value
                 if not known or not (type(value) in _SCALARS or key in _CAPTURED):
                     captured[key] = native(value, key)
                     size += 0 if known else size_of(captured[key])
+                    new.append(key)
+            fit(captured, new)
             failure.complete(captured)
         return captured, size + getsizeof(captured), handed.seconds  # type: ignore[return-value]
 
@@ -270,7 +273,9 @@ def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:
             f"{method}() takes a mapping such as a dict with 'test_name' and "
             f"'exception_message', not {type(data).__name__}"
         )
-    return native(dict(data.items()))  # type: ignore[no-any-return]  # of a dict, a dict
+    record: dict[str, Any] = native(dict(data.items()))  # of a dict, a dict
+    fit(record)
+    return record
 
 
 def _check_limit(name: str, limit: object, whole: bool) -> None:

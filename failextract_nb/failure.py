@@ -49,7 +49,7 @@ class Raised(TypedDict, total=False):
     exception_type: str
     exception_module: str
     exception_message: str
-    notes: list[str]
+    notes: list[Any]  # texts; an override of the user's may have put in something else
     extracted_code: list[Frame]
     locals: list[dict[str, str] | None]  # parallel to ``extracted_code``
     frames_omitted: int
@@ -87,8 +87,8 @@ class Failure(Raised, total=False):
     # where known
     duration: float  # seconds
     test_source: str
-    test_args: list[str]
-    test_kwargs: dict[str, str]
+    test_args: list[Any]  # texts, but for what a user has handed in
+    test_kwargs: dict[str, Any]
     fixtures: dict[str, Any]
     contexts: list[Context]
     tags: list[str]

@@ -6,6 +6,7 @@ record.  A record that came home on an exception from another process is taken i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from threading import get_ident
 from typing import Any, cast
@@ -22,6 +23,15 @@ MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
 cell_details: Callable[[], Mapping[str, Any]] = dict
 
 _IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
+
+
+class _Busy(threading.local):
+    """What this thread is doing."""
+
+    capturing = False
+
+
+_busy = _Busy()
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
 
@@ -46,19 +56,27 @@ def remember(
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
             return _met_before(error, known, origin, name, details)
-        record = capture.failure_from(
-            error,
-            origin=origin,
-            name=name,
-            include_locals=include_locals,
-            max_depth=max_depth,
-            **details,
-            **({} if known is None else {"again": known["id"]}),
-        )
+        if _busy.capturing:  # what a capture asks has failed itself; it says so in its record
+            return None
+        _busy.capturing = True
+        try:
+            record = capture.failure_from(
+                error,
+                origin=origin,
+                name=name,
+                include_locals=include_locals,
+                max_depth=max_depth,
+                **details,
+                **({} if known is None else {"again": known["id"]}),
+            )
+        finally:
+            _busy.capturing = False
         FailureExtractor().add_failure(record)
         _mark_stored(error, record)
         return record["id"]
-    except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
         note_problem(f"{type_name(type(error))} was not recorded", problem)
         return None
 

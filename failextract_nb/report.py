@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from failextract_nb import failure, files, formats
+from failextract_nb import failure, formats
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.formats import NotAReport, OutputFormatter
 
@@ -69,6 +69,8 @@ class OutputConfig:
             raise TypeError(f"path must be a file name, a Path or None; got {self.path!r}")
         if not os.fspath(self.path):
             raise ValueError("path is empty; name a file, or use None for standard output")
+        if "\0" in os.fspath(self.path):
+            raise ValueError(f"path holds a NUL, which no file name has; got {self.path!r}")
         return Path(os.path.expanduser(self.path))  # leaves a ~user that is nobody as it is
 
     def _check_max_failures(self) -> None:
@@ -93,6 +95,8 @@ def save(
     file system are tried again.  Raises OSError, or ``NotAReport`` (a ValueError) when the file
     that is to be appended to is not a report of this format.
     """
+    from failextract_nb import files
+
     chosen, chosen_passed = _choose(config, failures, passed)
     formatter = formats.get(config.format or "json")
     about = metadata(chosen, chosen_passed, counts)
@@ -212,6 +216,8 @@ def _without_source(frame: Any) -> Any:
 
 
 def _old_text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no beginning
+        return ""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()

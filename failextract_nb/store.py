@@ -7,10 +7,12 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
+from failextract_nb.changing import Changing
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, own_size
 from failextract_nb.recent import Recent
@@ -52,6 +54,7 @@ class Store:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.changing = Changing(self.lock)
         self.failures: Kept[Failure] = Kept(self.lock)
         self.passed: Kept[Passed] = Kept(self.lock)
         self.max_failures: int | None = None
@@ -83,7 +86,10 @@ class Store:
 
     def add(self, record: Failure, size: int, seconds: float | None = None) -> None:
         """Keep ``record``, of ``size`` bytes; ``seconds`` is what its capture took, if known."""
-        with self.lock:
+        if self.changing.is_mine:
+            self.changing.later(partial(self.add, record, size, seconds))
+            return
+        with self.changing:
             if seconds is not None:
                 self.capture_times.note(seconds)
             if record["id"] in self.failures.ids:
@@ -105,7 +111,10 @@ class Store:
                 self.note_problem("a watcher", error)
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
-        with self.lock:
+        if self.changing.is_mine:
+            self.changing.later(partial(self.amend, failure_id, changes))
+            return True
+        with self.changing:
             old = self.failures.get(failure_id)
             if old is None:
                 return False
@@ -126,7 +135,10 @@ class Store:
         self.failures.replace(record, size)
 
     def add_passed(self, record: Passed, size: int) -> None:
-        with self.lock:
+        if self.changing.is_mine:
+            self.changing.later(partial(self.add_passed, record, size))
+            return
+        with self.changing:
             if self.passed.get(record["id"]) is not None:
                 self.passed.replace(record, size)
                 return

@@ -15,8 +15,8 @@ FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
     | {"_front", "_budget", "_looks"},
     {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
-    | {"kept", "files", "recent", "rows", "shown", "printed"},
-    {"store", "extractor", "report", "autosave", "remember", "output"},
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
+    {"store", "changing", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},
 ]

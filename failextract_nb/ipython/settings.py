@@ -77,9 +77,9 @@ class FailExtract(Configurable):
     redact_patterns = List(
         Unicode(), help="Regular expressions of texts that are secret, wherever they stand."
     ).tag(config=True)
-    redact_exempt = List(
-        Unicode(), help="Names whose values are shown, such as 'csrf_token'."
-    ).tag(config=True)
+    redact_exempt = List(Unicode(), help="Names whose values are shown, such as 'csrf_token'.").tag(
+        config=True
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
