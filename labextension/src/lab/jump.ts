@@ -1,6 +1,6 @@
 import type { CodeCell } from "@jupyterlab/cells";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
-import { list, object, text } from "../table/place.js";
+import { count, list, object, text } from "../table/place.js";
 import type { Failure, Frame } from "../table/source.js";
 
 const PATIENCE = 2_000; // milliseconds that a cell may take to be drawn
@@ -13,9 +13,10 @@ export function placeInCell(failure: Failure): { line: number; column: number } 
   const own = `Cell In[${text(failure.execution_count)}]`;
   const frames = list(failure.extracted_code).map((frame) => object(frame) as Frame);
   const frame = frames.findLast(({ file }) => file === own);
-  if (frame?.line) return { line: frame.line, column: frame.column ?? 0 };
-  const isOwn = text(failure.test_file) === own && typeof failure.line_number === "number";
-  return isOwn ? { line: failure.line_number!, column: 0 } : null;
+  const line = count(frame?.line);
+  if (line) return { line, column: count(frame?.column) ?? 0 };
+  const only = text(failure.test_file) === own && count(failure.line_number);
+  return only ? { line: only, column: 0 } : null;
 }
 
 /** The notebook that shows a cell: the current one, else another one of the same kernel. */
