@@ -127,7 +127,7 @@ test("after a restart nothing of the old kernel is left, and the new one is aske
   kernel.restart();
   expect(connection).toMatchObject({ standing: "starting", glance: null, wrong: "" });
   expect(connection.cells.size).toBe(0);
-  await expect(pending).rejects.toThrow("the kernel is gone");
+  await expect(pending).rejects.toThrow("The kernel is gone.");
   await settled();
   expect(connection.standing).toBe("absent");
   kernel.load();

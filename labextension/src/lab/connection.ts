@@ -9,6 +9,7 @@ import {
   type Notice,
   type NoticeName,
 } from "../table/protocol.js";
+import { t } from "../table/words.js";
 import { answersWhileBusy, openComm, type Comm } from "./comm.js";
 
 const TARGET = "failextract_nb"; // of the kernel's comm, and its id
@@ -263,7 +264,7 @@ export class Connection {
       };
       this.#lose = () => {
         over();
-        reject(new Error("the kernel is gone"));
+        reject(new Error(t("The kernel is gone.")));
       };
       this.#onState.add(told);
       this.#onCustom.add(refused);
@@ -283,7 +284,7 @@ export class Connection {
       else this.#onState.delete(callback as () => void);
     },
     send: (message: unknown) => {
-      if (!this.#comm || this.#comm.isDisposed) throw new Error("the kernel is gone");
+      if (!this.#comm || this.#comm.isDisposed) throw new Error(t("The kernel is gone."));
       this.#comm.send(message as never);
     },
   };

@@ -46,10 +46,12 @@ export async function jump(
   if (!id) return "nowhere";
   const found = panelOf(tracker, panel, id);
   if (!found) return "gone";
+  const before = document.activeElement as HTMLElement | null;
   if (found !== tracker.currentWidget) activate(found.id);
   const source = text(failure.cell_source);
   const place = placeInCell(failure);
   await goTo(found, indexOf(found, id), place, focus);
+  if (!focus) before?.focus({ preventScroll: true }); // a notebook that comes up takes it
   const now = found.content.widgets[indexOf(found, id)]?.model.sharedModel.getSource();
   return source && now !== undefined && now.trimEnd() !== source.trimEnd() ? "changed" : "there";
 }
@@ -66,7 +68,8 @@ export async function goTo(
   if (!cell) return;
   notebook.deselectAll();
   notebook.activeCellIndex = index;
-  await notebook.scrollToItem(index, "smart");
+  await notebook.scrollToItem(index, "smart").catch(() => undefined); // another came between
+  if (notebook.activeCell !== cell) return;
   await Promise.race([cell.ready, new Promise((late) => setTimeout(late, PATIENCE))]);
   cell.inputHidden = false;
   flash(cell.node);
