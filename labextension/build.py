@@ -61,7 +61,7 @@ def fresh() -> bool:
     """Tell whether the built files are there, and were built from the sources as they are."""
     if not all((STATIC / name).is_file() for name in (*BUILT, STAMP.name)):
         return False
-    if not (EXTENSION / "package.json").is_file():
+    if not any((EXTENSION / "static").glob("remoteEntry.*.js")):
         return False
     return STAMP.read_text(encoding="ascii").strip() == digest()
 

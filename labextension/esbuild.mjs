@@ -4,40 +4,30 @@
 import { build } from "esbuild";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { buildRemote } from "./remote.mjs";
+import { buildRemote, OPTIONS } from "./remote.mjs";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const target = (name) =>
   fileURLToPath(new URL(`../failextract_nb/widget/static/${name}`, import.meta.url));
 
-const common = {
-  absWorkingDir: here,
-  bundle: true,
-  target: "es2022",
-  charset: "ascii",
-  minify: true,
-  legalComments: "none",
-  loader: { ".css": "text" },
-};
-
 await build({
-  ...common,
+  ...OPTIONS,
   entryPoints: ["src/widget.ts"],
   format: "esm",
   outfile: target("widget.js"),
 });
 await build({
-  ...common,
+  ...OPTIONS,
   entryPoints: ["src/report.ts"],
   format: "iife",
   outfile: target("report.js"),
 });
 
 const extension = fileURLToPath(new URL("../failextract_nb/labextension", import.meta.url));
-await buildRemote(here, extension, common);
+await buildRemote(here, extension);
 
 const { outputFiles } = await build({
-  ...common,
+  ...OPTIONS,
   entryPoints: ["src/table/protocol.ts"],
   format: "esm",
   write: false,

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { build } from "esbuild";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** JavaScript that registers `body`, a CommonJS module, which requires the packages `needs`. */
 const container = (name, needs, body) => `(() => {
@@ -29,11 +30,21 @@ const get = async () => {
 })();
 `;
 
-/** Writes the extension of the package in `here` to `target`, as `share/jupyter` wants it. */
-export async function buildRemote(here, target, options) {
-  const about = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+/** How all of the front end is bundled. */
+export const OPTIONS = {
+  absWorkingDir: fileURLToPath(new URL("./", import.meta.url)),
+  bundle: true,
+  target: "es2022",
+  charset: "ascii",
+  minify: true,
+  legalComments: "none",
+  loader: { ".css": "text" },
+};
+
+/** The extension in one script, and what esbuild says of it. */
+async function bundled(name) {
   const { outputFiles, metafile } = await build({
-    ...options,
+    ...OPTIONS,
     entryPoints: ["src/lab/index.ts"],
     external: ["@jupyterlab/*", "@lumino/*"],
     format: "cjs",
@@ -43,7 +54,21 @@ export async function buildRemote(here, target, options) {
   });
   const [output] = Object.values(metafile.outputs);
   const needs = [...new Set(output.imports.map(({ path }) => path))].sort();
-  const code = container(about.name, needs, outputFiles[0].text);
+  return { code: container(name, needs, outputFiles[0].text), needs, inputs: output.inputs };
+}
+
+/** Bytes of the extension, and how many of them are the table's, which the widget has too. */
+export async function sizes() {
+  const { code, inputs } = await bundled("failextract-nb");
+  const shared = Object.entries(inputs).filter(([path]) => path.startsWith("src/table/"));
+  const table = shared.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0);
+  return { all: Buffer.byteLength(code), table };
+}
+
+/** Writes the extension of the package in `here` to `target`, as `share/jupyter` wants it. */
+export async function buildRemote(here, target) {
+  const about = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+  const { code, needs } = await bundled(about.name);
   const hash = createHash("sha256").update(code).digest("hex").slice(0, 12);
   const load = `static/remoteEntry.${hash}.js`;
 

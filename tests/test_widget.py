@@ -253,7 +253,7 @@ def test_failures_of_many_threads_wake_one_look(table, extractor):
             thread.start()
         counts = [
             sum(
-                getattr(one, "function", None) == table.live.follower._run
+                getattr(one, "_target", None) == table.live.follower._wait
                 for one in threading.enumerate()
             )
             for _ in range(200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
 
@@ -11,13 +11,15 @@ from failextract_nb import positions, remember
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.ipython import runs
 from failextract_nb.ipython.cells import strip_magic
-from failextract_nb.ipython.comm import PagesComm
 from failextract_nb.ipython.completion import complete
 from failextract_nb.ipython.hooks import Hooks
 from failextract_nb.ipython.magics import Magics
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.ipython.sources import Sources
 from failextract_nb.store import nothing
+
+if TYPE_CHECKING:
+    from failextract_nb.ipython.comm import PagesComm
 
 MAGIC = "failextract"
 
@@ -40,6 +42,15 @@ def settings_of(ip: Any) -> FailExtract:
     return settings
 
 
+def _comm_of(ip: Any, settings: FailExtract) -> PagesComm | None:
+    """What talks to JupyterLab's extension; in a terminal there are no pages."""
+    if getattr(ip, "kernel", None) is None:
+        return None
+    from failextract_nb.ipython.comm import PagesComm
+
+    return PagesComm(settings)
+
+
 class Loaded:
     """One session's share: everything that was put in, so that all of it can be taken out."""
 
@@ -49,7 +60,7 @@ class Loaded:
         self.hooks = Hooks(ip, self.settings)
         self.sources = Sources(ip, self.settings)
         self.magics = Magics(ip, self.settings, self.sources)
-        self.comm = PagesComm(ip, self.settings)
+        self.comm = _comm_of(ip, self.settings)
 
     def put_in(self) -> None:
         ip = self.ip
@@ -68,11 +79,13 @@ class Loaded:
         FailureExtractor._store.before_looking = self.sources.settle
         self.sources.put_in()
         self.hooks.arrive()
-        self.comm.put_in()
+        if self.comm:
+            self.comm.put_in()
 
     def take_out(self) -> None:
         ip = self.ip
-        self.comm.take_out()
+        if self.comm:
+            self.comm.take_out()
         self.sources.take_out()
         self.hooks.leave()
         FailureExtractor._store.before_looking = nothing

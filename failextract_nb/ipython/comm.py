@@ -14,10 +14,9 @@ TARGET = "failextract_nb"  # the target and the id: there is one in a kernel
 
 
 class PagesComm:
-    """Put into a kernel by ``%load_ext``; elsewhere, such as in a terminal, there are no pages."""
+    """Put into a kernel by ``%load_ext``."""
 
-    def __init__(self, ip: Any, settings: FailExtract) -> None:
-        self._ip = ip
+    def __init__(self, settings: FailExtract) -> None:
         self._settings = settings
         self._comm: Any = None
         self._pages: Pages | None = None
@@ -25,12 +24,11 @@ class PagesComm:
 
     def put_in(self) -> None:
         """Open for pages, and say so to those that are there."""
-        if getattr(self._ip, "kernel", None) is None:
-            return
         from comm import create_comm, get_comm_manager
 
         # Not the one who opens: that would be an error to every page that does not know us.
-        self._comm = comm = create_comm(target_name=TARGET, comm_id=TARGET, primary=False)
+        comm: Any = create_comm(target_name=TARGET, comm_id=TARGET, primary=False)
+        self._comm = comm
         # The page names a shell that is free while a cell runs.  ipykernel 7.4 would take the one
         # that has last written to the page, and after an update that is the cell's.
         comm._reply_subshell_for = lambda _data, named: named
@@ -53,8 +51,9 @@ class PagesComm:
 
         with self._making:  # each page may ask in a thread of its own
             if self._pages is None:
-                self._pages = Pages(self._comm.send, self._capture)
-        self._pages.received(message["content"]["data"])
+                self._pages = pages = Pages(self._comm.send, self._capture)
+                self._settings.observe(lambda _change: pages.tell(), "enabled")
+        self._pages.received(message["content"].get("data"))
 
     def _capture(self, on: bool | None) -> bool:
         """Whether failures are recorded; with ``on`` as it is wished from now."""

@@ -47,7 +47,7 @@ class Follower:
 
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
-        self._timer: threading.Timer | None = None
+        self._timer: threading.Thread | None = None
         self._woken = False
         self._pause = PAUSE
         self._process = failure.process_id
@@ -79,11 +79,15 @@ class Follower:
         with self._starting:
             if self._timer is not None or self._process != failure.process_id:
                 return
-            timer = threading.Timer(self._pause, self._run)
-            timer.daemon = True
+            # Not a Timer, which has no name: the user's threads are numbered as without us.
+            timer = threading.Thread(target=self._wait, name="failextract-look", daemon=True)
             with suppress(RuntimeError):  # no thread can be started: the next failure tries again
                 timer.start()
                 self._timer = timer
+
+    def _wait(self) -> None:
+        time.sleep(self._pause)
+        self._run()
 
     def _run(self) -> None:
         started = time.monotonic()

@@ -6,8 +6,9 @@ page hears what is told.  Nothing is counted, and nobody is told, before the fir
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from failextract_nb.widget import protocol
 from failextract_nb.widget.following import Follower
@@ -20,35 +21,39 @@ Send = Callable[..., None]  # data, and buffers=
 
 
 class Pages:
-    """The kernel's side: ``send`` tells all pages, ``capture`` asks for or sets what is recorded."""
+    """The kernel's side: ``send`` tells all pages, ``capture`` says or sets what is recorded."""
 
     def __init__(self, send: Send, capture: Callable[[bool | None], bool]) -> None:
         self._send = send
         self._capture = capture
         self._glance = Glance()
-        self._follower = Follower(self._tell)
+        self._follower = Follower(self.tell)
         self._followed = False
+        self._stopped = False
+        self._lock = threading.Lock()  # each page may ask in a thread of its own
         self._table: Table | None = None
 
     def stop(self) -> None:
-        """The extension is unloaded."""
+        """The extension is unloaded: nothing is told any more."""
+        with self._lock:  # what is being told is told before
+            self._stopped = True
+            table = self._table
         self._follower.stop()
-        if self._table:
-            self._table.unlisten(self._show)
+        if table:
+            table.unlisten(self._show)
 
-    def received(self, message: Mapping[str, Any]) -> None:
+    def received(self, message: object) -> None:
         """Answer a page; what goes wrong is told to it."""
-        kind = message.get("type")
-        if kind in protocol.specification()["notices"]:  # a page that only counts
-            self._noticed(message)
+        kind = message.get("type") if isinstance(message, Mapping) else None
+        if isinstance(kind, str) and kind in protocol.specification()["notices"]:
+            self._noticed(kind, message)  # a page that only counts
             return
         from failextract_nb.widget.answers import refusal, reply
 
         try:
-            if kind == "hello":
-                self._looked().refresh()
-                self._show()
             fields, buffers = reply(self._looked(), message)
+            if fields["type"] == "hello":
+                self._show()
         except KeyboardInterrupt:  # who has asked must not wait for ever
             self._send(refusal(message, "the kernel was interrupted; ask again"))
             raise
@@ -58,39 +63,48 @@ class Pages:
 
     # --- counts and marks
 
-    def _noticed(self, message: Mapping[str, Any]) -> None:
+    def _noticed(self, kind: str, message: object) -> None:
         try:
-            kind, asked = protocol.request(message, "notices")
+            _, asked = protocol.request(message, "notices")
         except ValueError as error:
             self._send({"v": protocol.version(), "type": "refused", "message": str(error)})
             return
-        if not self._followed:
-            self._followed = True
-            self._follower.start()
+        with self._lock:
+            if not self._followed:
+                self._followed = True
+                self._follower.start()
         if kind == "seen":
             self._glance.seen()
         elif kind == "capture":
             self._capture(asked["on"])
-        self._tell(whole=kind == "glance")
+        self.tell(whole=kind == "glance")
 
-    def _tell(self, whole: bool = False) -> None:
-        told = self._glance.look(whole)
-        capture = self._capture(None)
-        self._send({"v": protocol.version(), "type": "glance", "capture": capture, **told})
+    def tell(self, whole: bool = False) -> None:
+        """Tell all pages the glance: what has changed, or with ``whole`` all of it."""
+        with self._lock:  # what was looked at first is told first
+            if self._stopped:
+                return
+            told = self._glance.look(whole)
+            capture = self._capture(None)
+            self._send({"v": protocol.version(), "type": "glance", "capture": capture, **told})
 
     # --- the table
 
     def _looked(self) -> Table:
-        if self._table is None or self._table.left:
-            from failextract_nb.widget import live
+        from failextract_nb.widget import live
 
-            self._table = live.table()
-            self._table.listen(self._show)
-        return self._table
+        with self._lock:
+            if self._table is None or self._table.left:
+                self._table = live.table()
+                self._table.listen(self._show)
+            return self._table
 
     def _show(self) -> None:
         from failextract_nb.widget.state import state_of
 
-        table = self._looked()
+        table = self._table
+        if table is None or self._stopped:
+            return
         with table.looking():
-            self._send({"v": protocol.version(), "type": "state", "state": state_of(table)})
+            # Not under "state": nbclient would write it into the notebook as a widget's.
+            self._send({"v": protocol.version(), "type": "state", "table": state_of(table)})

@@ -12,8 +12,9 @@ from failextract_nb import _front
 
 @cache
 def specification() -> dict[str, Any]:
-    """``version``, and the kind of each field of ``requests``, ``notices``, ``replies``, ``state``
-    and ``glance``."""
+    """``version``, and what ``requests``, ``notices``, ``replies``, ``state`` and ``glance`` hold:
+    the kind of each field.
+    """
     return json.loads(_front.read("protocol.json"))  # type: ignore[no-any-return]  # of an object, a dict
 
 

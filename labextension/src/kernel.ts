@@ -67,6 +67,8 @@ export class KernelSource implements DataSource {
     this.model.off("change:_state", this.#onState);
     this.model.off("msg:custom", this.#onMessage);
     this.#listeners.clear();
+    for (const { reject } of this.#waiting.values()) reject(new Error(t(GONE)));
+    this.#waiting.clear();
   }
 
   subscribe(listener: () => void): () => void {

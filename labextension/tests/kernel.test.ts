@@ -306,3 +306,10 @@ describe("an export", () => {
     expect(model.last).toMatchObject({ type: "stop", job: "8" });
   });
 });
+
+test("dispose ends what still waits for an answer", async () => {
+  const { source } = kernel();
+  const window = source.window(0, 10);
+  source.dispose();
+  await expect(window).rejects.toThrow("The kernel of these failures is gone.");
+});

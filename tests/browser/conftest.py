@@ -32,8 +32,12 @@ ALLOWED = {
     "a kernel is shut down or restarted before it has answered": re.compile(
         r"Canceled future for (kernel_info|create_subshell|delete_subshell)_request message"
     ),
-    "a kernel is restarted before it has told its debugger's state": re.compile(
-        r"^(Could not restore the debugger state|Error): Canceled future for debug_request"
+    "a kernel is restarted or left before it has told its debugger's state": re.compile(
+        r"^(Could not restore the debugger state|Error): "
+        r"(Canceled future for debug_request|A kernel is required to send debug messages)"
+    ),
+    "JupyterLab 4.2 measures the toolbar of a cell that has just gone": re.compile(
+        r"\n\s+at \w+\._(cellToolbar|markdown)Overlaps\w+ \(http\S+/static/(lab/jlab|notebook/notebook)_core\."
     ),
     "Notebook 7.2 shows when a notebook was saved that never was": re.compile(
         r"reading 'last_modified'\)\n\s+at \w+ \(http\S+/static/notebook/\d+\.bundle\.js"

@@ -31,11 +31,12 @@ for number in range({count}):
 
 
 class Table:
-    """The failure table in the output of a cell."""
+    """The failure table in the output of a cell, or in another place of the page."""
 
-    def __init__(self, notebook: Notebook, cell: int) -> None:
+    def __init__(self, notebook: Notebook, place: int | Locator) -> None:
         self.page = notebook.page
-        self.element = notebook.output(cell).locator(".ft-table")
+        within = notebook.output(place) if isinstance(place, int) else place
+        self.element = within.locator(".ft-table")
         self.grid = self.element.get_by_role("treegrid", name="Failures")
         self.rows = self.grid.locator(".ft-row")  # those in view, and a few more
         self.search = self.element.get_by_role("searchbox", name="Search failures")

@@ -170,12 +170,18 @@ def open_notebook(
     height: int = 900,
 ) -> Notebook:
     """Write a notebook of code cells, in a folder of its own, and open it; its kernel is idle."""
+    notebook = write_notebook(page, server, sources, name)
+    server.set("themes", theme=DARK if dark else LIGHT)
+    page.set_viewport_size({"width": width, "height": height})
+    notebook.load()
+    return notebook
+
+
+def write_notebook(page: Page, server: Server, sources: list[str], name: str) -> Notebook:
+    """Write a notebook of code cells, in a folder of its own, for a page to open."""
     folder = uuid.uuid4().hex[:12]
     notebook = Notebook(page, server, f"{folder}/{name}.ipynb")
     notebook.folder.mkdir()
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=METADATA), notebook.file)
-    server.set("themes", theme=DARK if dark else LIGHT)
-    page.set_viewport_size({"width": width, "height": height})
-    notebook.load()
     return notebook

@@ -117,8 +117,8 @@ class Server:
 
     def shutdown_kernels(self) -> None:
         """End every session as a user does, so that kernels leave in their own time."""
-        for session in self.ask("GET", "api/sessions"):
-            self.ask("DELETE", f"api/sessions/{session['id']}")
+        while sessions := self.ask("GET", "api/sessions"):  # one kernel may have several
+            self.ask("DELETE", f"api/sessions/{sessions[0]['id']}")
 
     def clear(self) -> None:
         """Leave no kernel and no file of the notebooks that were open."""

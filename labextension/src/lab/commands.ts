@@ -2,7 +2,7 @@ import { Dialog, Notification, showDialog } from "@jupyterlab/apputils";
 import type { Cell } from "@jupyterlab/cells";
 import { NotebookActions, type INotebookTracker, type NotebookPanel } from "@jupyterlab/notebook";
 import type { ITranslator, TranslationBundle } from "@jupyterlab/translation";
-import type { CommandRegistry } from "@lumino/commands";
+import { CommandRegistry } from "@lumino/commands";
 import type { Connection } from "./connection.js";
 import { connectionOf } from "./connections.js";
 import { copyAsMarkdown, exportAs } from "./files.js";
@@ -32,6 +32,22 @@ export interface Surroundings {
   trans: TranslationBundle;
   showPanel(): void;
   activate(id: string): void; // a widget of the main area
+}
+
+/** A table keeps its keys from the page's shortcuts; within `node` those of our commands hold. */
+export function takeKeys(node: HTMLElement, commands: CommandRegistry): void {
+  const ours = new Set(Object.values(ids));
+  const take = (event: KeyboardEvent): void => {
+    const pressed = CommandRegistry.keystrokeForKeydownEvent(event);
+    const binding = commands.keyBindings.find(
+      ({ command, keys }) => ours.has(command) && keys.length === 1 && keys[0] === pressed,
+    );
+    if (!binding || !commands.isEnabled(binding.command, binding.args)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void commands.execute(binding.command, binding.args);
+  };
+  node.addEventListener("keydown", take, true);
 }
 
 /** Every command; what cannot be done now is disabled, or says why. */
@@ -152,13 +168,14 @@ export class Commands {
       return;
     }
     const { translator } = this.around;
-    await NotebookActions.runCells(
-      panel.content,
-      cells,
-      panel.sessionContext,
-      undefined,
-      translator,
-    );
+    const { content, sessionContext } = panel;
+    // One by one: given all of them, a kernel skips those after the first that fails again.
+    for (const cell of cells) {
+      if (cell.isDisposed) continue;
+      const run = NotebookActions.runCells(content, [cell], sessionContext, undefined, translator);
+      const hasPassed = await run;
+      if (!hasPassed && !failed(cell.model, connectionOf(sessionContext))) return; // stopped
+    }
   }
 
   // --- failures

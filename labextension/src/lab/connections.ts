@@ -2,23 +2,26 @@ import type { ISessionContext } from "@jupyterlab/apputils";
 import type { Kernel } from "@jupyterlab/services";
 import { Connection } from "./connection.js";
 
-/** What the reader has set. */
-export const wishes = { captureOnStart: false };
+/** What the reader has set, when it is known. */
+export const wishes = { captureOnStart: false, areKnown: Promise.resolve() };
+
+async function loadsAtStart(): Promise<boolean> {
+  await wishes.areKnown;
+  return wishes.captureOnStart;
+}
 
 const known = new WeakMap<Kernel.IKernelConnection, Connection>();
-
-/** The one connection of a kernel; two views of a notebook share their kernel's. */
-function connectionTo(kernel: Kernel.IKernelConnection): Connection {
-  let connection = known.get(kernel);
-  if (!connection)
-    known.set(kernel, (connection = new Connection(kernel, () => wishes.captureOnStart)));
-  return connection;
-}
 
 /** The connection of the kernel that a notebook has now; null where it has none. */
 export function connectionOf(context: ISessionContext): Connection | null {
   const kernel = context.session?.kernel;
-  return kernel && !kernel.isDisposed ? connectionTo(kernel) : null;
+  if (!kernel || kernel.isDisposed) return null;
+  let connection = known.get(kernel); // which two views of a notebook share
+  if (!connection) {
+    const language = context.specsManager.specs?.kernelspecs[kernel.name]?.language;
+    known.set(kernel, (connection = new Connection(kernel, loadsAtStart, language)));
+  }
+  return connection;
 }
 
 /**

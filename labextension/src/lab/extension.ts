@@ -9,13 +9,14 @@ import { INotebookTracker, type NotebookPanel } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import type { CommandRegistry } from "@lumino/commands";
 import { translateWith } from "../table/words.js";
 import style from "./style.css";
-import { Commands, ids } from "./commands.js";
+import { Commands, ids, takeKeys } from "./commands.js";
 import { connectionOf, follow, wishes } from "./connections.js";
 import { ICON } from "./icon.js";
 import { jump, type Landing } from "./jump.js";
-import { Marks } from "./marks.js";
+import { AllMarks } from "./marks.js";
 import { FailurePanel } from "./panel.js";
 import { FailureButton } from "./toolbar.js";
 
@@ -30,6 +31,61 @@ function told(landing: Landing, trans: TranslationBundle): { note: string; showS
     gone: trans.__("The cell is gone from the notebook; its source is shown below."),
   };
   return { note: notes[landing], showSource: landing === "changed" || landing === "gone" };
+}
+
+function addPanel(
+  { commands, shell }: JupyterFrontEnd,
+  tracker: INotebookTracker,
+  trans: TranslationBundle,
+): FailurePanel {
+  const toCell = (id: string) => shell.activateById(id);
+  const panel = new FailurePanel(trans, async (notebook, failure, focus) =>
+    told(await jump(tracker, notebook, failure, toCell, focus), trans),
+  );
+  panel.id = "failextract-panel";
+  panel.title.icon = ICON;
+  panel.title.caption = trans.__("Failures");
+  shell.add(panel, "right", { rank: 900, type: "Failures" });
+  takeKeys(panel.node, commands);
+  tracker.currentChanged.connect((_, notebook) => panel.follow(notebook));
+  panel.follow(tracker.currentWidget);
+  return panel;
+}
+
+/** Every command, and an export for each format that any kernel has told of. */
+function fillPalette(
+  commands: CommandRegistry,
+  tracker: INotebookTracker,
+  palette: ICommandPalette | null,
+  category: string,
+): void {
+  for (const command of Object.values(ids))
+    if (command !== ids.export) palette?.addItem({ command, category });
+  const offered = new Set<string>();
+  const update = () => {
+    commands.notifyCommandChanged();
+    const notebook = tracker.currentWidget;
+    const glance = notebook && connectionOf(notebook.sessionContext)?.glance;
+    for (const format of glance?.formats ?? []) {
+      if (offered.has(format)) continue;
+      offered.add(format);
+      palette?.addItem({ command: ids.export, args: { format }, category });
+    }
+  };
+  tracker.currentChanged.connect(update);
+  tracker.widgetAdded.connect((_, notebook) => {
+    notebook.disposed.connect(follow(notebook.sessionContext, update));
+  });
+}
+
+async function followSettings(settings: ISettingRegistry, marks: AllMarks): Promise<void> {
+  const loaded = await settings.load(ID);
+  const apply = () => {
+    wishes.captureOnStart = loaded.get("captureOnStart").composite === true;
+    marks.areWanted = loaded.get("marks").composite !== false;
+  };
+  loaded.changed.connect(apply);
+  apply();
 }
 
 function activate(
@@ -48,77 +104,31 @@ function activate(
   translateWith(trans);
   document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
 
-  const toCell = (id: string) => shell.activateById(id);
-  const panel = new FailurePanel(trans, async (notebook, failure, focus) =>
-    told(await jump(tracker, notebook, failure, toCell, focus), trans),
-  );
-  panel.id = "failextract-panel";
-  panel.title.icon = ICON;
-  panel.title.caption = trans.__("Failures");
-  shell.add(panel, "right", { rank: 900, type: "Failures" });
+  const panel = addPanel(app, tracker, trans);
   restorer?.add(panel, panel.id);
-  const showPanel = () => shell.activateById(panel.id);
-
+  // What is shown already, Notebook 7.2 would hide.
+  const showPanel = () => (panel.isVisible ? panel.activate() : shell.activateById(panel.id));
+  const toCell = (id: string) => shell.activateById(id);
   new Commands({ commands, tracker, translator, trans, showPanel, activate: toCell });
-  tracker.currentChanged.connect((_, notebook) => panel.follow(notebook));
-  panel.follow(tracker.currentWidget);
+  fillPalette(commands, tracker, palette, trans.__("Failures"));
 
-  const marked = new Map<NotebookPanel, Marks>();
-  let showsMarks = true;
-  const mark = (notebook: NotebookPanel) => {
-    if (!showsMarks || marked.has(notebook)) return;
-    const marks = new Marks(notebook, trans, (_, { failure }) => {
-      showPanel();
-      panel.follow(notebook);
-      if (failure) panel.open(failure);
-    });
-    marked.set(notebook, marks);
-    notebook.disposed.connect(() => marked.delete(notebook));
-  };
-  tracker.forEach(mark);
-  tracker.widgetAdded.connect((_, notebook) => mark(notebook));
-  consoles?.widgetAdded.connect((_, { sessionContext, disposed }) => {
-    const unfollow = follow(sessionContext, () => {}); // it may load the extension
-    disposed.connect(unfollow);
+  const marks = new AllMarks(tracker, trans, (notebook, { failure }) => {
+    showPanel();
+    panel.follow(notebook);
+    if (failure) panel.open(failure);
   });
   registry?.addFactory<NotebookPanel>(
     "Notebook",
     "failextract",
     (notebook) => new FailureButton(notebook, commands, trans),
   );
-
-  const category = trans.__("Failures");
-  for (const command of Object.values(ids))
-    if (command !== ids.export) palette?.addItem({ command, category });
-  const offered = new Set<string>();
-  const update = () => {
-    commands.notifyCommandChanged();
-    const { glance } =
-      (tracker.currentWidget && connectionOf(tracker.currentWidget.sessionContext)) ?? {};
-    for (const format of glance?.formats ?? []) {
-      if (offered.has(format)) continue;
-      offered.add(format);
-      palette?.addItem({ command: ids.export, args: { format }, category });
-    }
-  };
-  tracker.widgetAdded.connect((_, notebook) => {
-    notebook.disposed.connect(follow(notebook.sessionContext, update));
+  consoles?.widgetAdded.connect((_, { sessionContext, disposed }) => {
+    disposed.connect(follow(sessionContext, () => {})); // it may load the extension
   });
-
-  void settings?.load(ID).then((loaded) => {
-    const apply = () => {
-      wishes.captureOnStart = loaded.get("captureOnStart").composite === true;
-      showsMarks = loaded.get("marks").composite !== false;
-      if (showsMarks) tracker.forEach(mark);
-      else
-        for (const [notebook, marks] of marked) {
-          marks.dispose();
-          marked.delete(notebook);
-        }
-    };
-    loaded.changed.connect(apply);
-    apply();
-  });
+  if (settings)
+    wishes.areKnown = followSettings(settings, marks).catch((error: Error) =>
+      console.warn(error.message),
+    );
 }
 
 /** The panel, the marks, the toolbar's button and the commands. */

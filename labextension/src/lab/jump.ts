@@ -1,6 +1,6 @@
 import type { CodeCell } from "@jupyterlab/cells";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
-import { list, object, text } from "../table/place.js";
+import { count, list, object, text } from "../table/place.js";
 import type { Failure, Frame } from "../table/source.js";
 
 const PATIENCE = 2_000; // milliseconds that a cell may take to be drawn
@@ -13,9 +13,10 @@ export function placeInCell(failure: Failure): { line: number; column: number } 
   const own = `Cell In[${text(failure.execution_count)}]`;
   const frames = list(failure.extracted_code).map((frame) => object(frame) as Frame);
   const frame = frames.findLast(({ file }) => file === own);
-  if (frame?.line) return { line: frame.line, column: frame.column ?? 0 };
-  const isOwn = text(failure.test_file) === own && typeof failure.line_number === "number";
-  return isOwn ? { line: failure.line_number!, column: 0 } : null;
+  const line = count(frame?.line);
+  if (line) return { line, column: count(frame?.column) ?? 0 };
+  const only = text(failure.test_file) === own && count(failure.line_number);
+  return only ? { line: only, column: 0 } : null;
 }
 
 /** The notebook that shows a cell: the current one, else another one of the same kernel. */
@@ -45,10 +46,12 @@ export async function jump(
   if (!id) return "nowhere";
   const found = panelOf(tracker, panel, id);
   if (!found) return "gone";
+  const before = document.activeElement as HTMLElement | null;
   if (found !== tracker.currentWidget) activate(found.id);
   const source = text(failure.cell_source);
   const place = placeInCell(failure);
   await goTo(found, indexOf(found, id), place, focus);
+  if (!focus) before?.focus({ preventScroll: true }); // a notebook that comes up takes it
   const now = found.content.widgets[indexOf(found, id)]?.model.sharedModel.getSource();
   return source && now !== undefined && now.trimEnd() !== source.trimEnd() ? "changed" : "there";
 }
@@ -65,7 +68,8 @@ export async function goTo(
   if (!cell) return;
   notebook.deselectAll();
   notebook.activeCellIndex = index;
-  await notebook.scrollToItem(index, "smart");
+  await notebook.scrollToItem(index, "smart").catch(() => undefined); // another came between
+  if (notebook.activeCell !== cell) return;
   await Promise.race([cell.ready, new Promise((late) => setTimeout(late, PATIENCE))]);
   cell.inputHidden = false;
   flash(cell.node);

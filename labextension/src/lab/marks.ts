@@ -1,11 +1,12 @@
 import type { Cell, ICellModel, ICodeCellModel } from "@jupyterlab/cells";
-import type { CellList, NotebookPanel } from "@jupyterlab/notebook";
+import type { CellList, INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { visible } from "../table/dom.js";
 import type { Connection } from "./connection.js";
 import { follow } from "./connections.js";
 
 const EXPECTED = "raises-exception";
+const STOPPED = "KeyboardInterrupt"; // by the reader: no failure
 const MAX_COUNT = 99;
 const MAX_MESSAGE = 300; // characters of a tooltip
 
@@ -29,8 +30,9 @@ export function failed(model: ICellModel, connection: Connection | null): Failed
     const output = outputs.get(place);
     if (output.type !== "error") continue;
     const { ename, evalue } = output.toJSON() as { ename?: string; evalue?: string };
+    if (ename === STOPPED) continue;
     const message = [ename, evalue].filter(Boolean).join(": ");
-    return { message, count: known?.count ?? 0, failure: known?.failure ?? "" };
+    return { message, count: known?.count ?? 0, failure: "" };
   }
   return null;
 }
@@ -92,8 +94,8 @@ class Mark {
 
   dispose(): void {
     this.#node.remove();
-    if (this.cell.isDisposed) return;
-    const { model } = this.cell;
+    const { isDisposed, model } = this.cell;
+    if (isDisposed || model.isDisposed) return; // with the notebook that is closed
     this.cell.removeClass("fx-failed");
     model.stateChanged.disconnect(this.#onState);
     model.metadataChanged.disconnect(this.update);
@@ -151,4 +153,33 @@ export class Marks {
       this.#marks.set(cell, new Mark(cell, find, this.trans, this.clicked));
     }
   };
+}
+
+/** The marks of every notebook that is open, while the reader wants them. */
+export class AllMarks {
+  readonly #marks = new Map<NotebookPanel, Marks>();
+  #areWanted = true;
+
+  constructor(
+    private readonly tracker: INotebookTracker,
+    private readonly trans: TranslationBundle,
+    private readonly clicked: (panel: NotebookPanel, failed: Failed) => void,
+  ) {
+    tracker.forEach((panel) => this.#put(panel));
+    tracker.widgetAdded.connect((_, panel) => this.#put(panel));
+  }
+
+  set areWanted(yes: boolean) {
+    this.#areWanted = yes;
+    if (yes) this.tracker.forEach((panel) => this.#put(panel));
+    else for (const marks of this.#marks.values()) marks.dispose();
+    if (!yes) this.#marks.clear();
+  }
+
+  #put(panel: NotebookPanel): void {
+    if (!this.#areWanted || this.#marks.has(panel)) return;
+    const clicked = (_: Cell, failed: Failed) => this.clicked(panel, failed);
+    this.#marks.set(panel, new Marks(panel, this.trans, clicked));
+    panel.disposed.connect(() => this.#marks.delete(panel));
+  }
 }

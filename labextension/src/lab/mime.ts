@@ -68,22 +68,26 @@ class Renderer extends Widget implements IRenderMime.IRenderer {
 
   #drawSaved(model: IRenderMime.IMimeModel): void {
     this.#empty();
+    const { trans } = this;
     const { failures, total } = object(model.data[MIME]);
     const records = list(failures) as Failure[];
-    this.#table = new FailureTable(new Records(records));
-    this.node.append(this.#table.element);
-    if (typeof total === "number" && total > records.length)
-      this.node.prepend(
-        h(
-          "p",
-          { class: "fx-saved" },
-          this.trans.__(
-            "The notebook holds the newest %1 of %2 failures.",
-            number(records.length),
-            number(total),
-          ),
+    if (!Array.isArray(failures)) this.#say(trans.__("The failures saved here cannot be read."));
+    else if (!records.length && !total) this.#say(trans.__("No failures when this was saved."));
+    else if (typeof total === "number" && total > records.length)
+      this.#say(
+        trans.__(
+          "The notebook holds the newest %1 of %2 failures.",
+          number(records.length),
+          number(total),
         ),
       );
+    if (!records.length) return;
+    this.#table = new FailureTable(new Records(records));
+    this.node.append(this.#table.element);
+  }
+
+  #say(text: string): void {
+    this.node.append(h("p", { class: "fx-saved" }, text));
   }
 
   #empty(): void {

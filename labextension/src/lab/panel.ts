@@ -8,6 +8,8 @@ import { FailureTable } from "../table/table.js";
 import type { Connection } from "./connection.js";
 import { follow } from "./connections.js";
 
+const PATIENCE = 500; // milliseconds until a reader is told that the kernel is busy
+
 /** What the panel does when a failure is opened; resolves with what the reader is to be told. */
 export type Opened = (
   panel: NotebookPanel,
@@ -25,6 +27,7 @@ export class FailurePanel extends Widget {
   #unfollow = () => {};
   #table: FailureTable | null = null;
   #source: KernelSource | null = null;
+  #drawn: Connection | null = null; // whose source that is
   #wrong = ""; // why the last attempt to load or to look has failed
   #isLoading = false;
   #wanted = ""; // the failure to open when the table is there
@@ -107,12 +110,19 @@ export class FailurePanel extends Widget {
   };
 
   async #draw(connection: Connection): Promise<void> {
-    const asked = connection.source();
+    // The table stays when the reader goes on to another notebook of the same kernel.
+    const { standing, kernel } = this.#drawn ?? connection;
+    const isSame = standing === "loaded" && kernel.id === connection.kernel.id;
+    const from = (isSame && this.#drawn) || connection;
+    const asked = from.source();
+    const waiting = setTimeout(() => this.#askForPatience(connection), PATIENCE);
     try {
       const source = await asked;
       if (connection !== this.#connection || source === this.#source || !this.isVisible) return;
       this.#drop();
       this.#source = source;
+      this.#drawn = from;
+      from.changed.connect(this.#look); // the notebook that it belongs to may be closed
       this.#table = new FailureTable(source, {
         opened: async (failure, byPointer) =>
           this.#notebook
@@ -126,7 +136,15 @@ export class FailurePanel extends Widget {
       if (connection !== this.#connection || connection.standing !== "loaded") return;
       this.#wrong = (error as Error).message;
       this.#look();
+    } finally {
+      clearTimeout(waiting);
     }
+  }
+
+  #askForPatience(connection: Connection): void {
+    if (connection !== this.#connection || this.#table) return;
+    const why = this.trans.__("The kernel is busy. It answers when the cell has run.");
+    this.#place.replaceChildren(h("div", { class: "fx-told", role: "status" }, ...this.#say(why)));
   }
 
   #openWanted(): void {
@@ -139,6 +157,9 @@ export class FailurePanel extends Widget {
     this.#table?.dispose();
     this.#table = null;
     this.#source = null;
+    this.#drawn?.changed.disconnect(this.#look);
+    this.#drawn = null;
+    this.#place.replaceChildren();
   }
 
   // --- what stands there where there is no table
@@ -170,12 +191,18 @@ export class FailurePanel extends Widget {
 
   #absent(): HTMLElement[] {
     const { trans } = this;
+    const { refused } = this.#connection!;
     if (this.#isLoading) return this.#say(trans.__("Loading; a cell that runs comes first …"));
     return [
       ...this.#say(trans.__("Nothing is recorded yet: failextract_nb is not loaded here.")),
-      ...(this.#connection!.refused ? this.#say(this.#connection!.refused) : []),
+      ...(refused ? this.#say(this.#why(refused)) : []),
       this.#button("%load_ext failextract_nb", () => void this.#load()),
     ];
+  }
+
+  #why(refused: string): string {
+    const advice = this.trans.__("Is it installed where the kernel runs?");
+    return `${refused} — ${advice} pip install failextract-nb`;
   }
 
   #say(text: string): HTMLElement[] {
@@ -198,8 +225,7 @@ export class FailurePanel extends Widget {
     try {
       await connection.load();
     } catch (error) {
-      const advice = this.trans.__("Is it installed where the kernel runs?");
-      this.#wrong = `${(error as Error).message} — ${advice} pip install failextract-nb`;
+      this.#wrong = this.#why((error as Error).message);
     } finally {
       this.#isLoading = false;
       this.#look();
