@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-front test-lowest front lint format bench bench-quick kills matrix soak lab clean
+.PHONY: help demo test test-front test-lowest front lint format bench bench-quick fuzz kills matrix soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -55,6 +55,9 @@ bench: $(BENCH)/.ready  ## measure everything, beside the peers (15 minutes)
 
 bench-quick: $(BENCH)/.ready  ## the same with fewer rounds and smaller sizes (a minute)
 	$(BENCH)/bin/python benchmarks/bench.py --quick
+
+fuzz: $(VENV)/.ready  ## 100,000 random failures through random doors (hours)
+	FAILEXTRACT_FUZZ=100000 $(BIN)/python -m pytest -p no:randomly tests/test_fuzz.py
 
 kills: $(VENV)/.ready  ## kill a process that saves reports 200 times: nothing may be lost
 	FAILEXTRACT_KILLS=200 $(BIN)/python -m pytest -p no:randomly -k killed_process tests/test_kills.py

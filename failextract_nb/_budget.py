@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # what signal wraps, a tenth of its cost
 import os
-import signal
 import threading
 import time
 import weakref
@@ -27,7 +26,7 @@ AGAIN = 0.5  # seconds until it is tried again: it may have been swallowed
 GRUDGE = 10.0  # seconds for which a class that took too long is not asked again
 MAX_SLOW = 1_000  # classes that are remembered
 
-_WAKE = getattr(signal, "SIGURG", None)  # ignored unless somebody asks for it
+_WAKE = getattr(_signal, "SIGURG", None)  # ignored unless somebody asks for it
 
 
 class TooLong(BaseException):
@@ -170,7 +169,7 @@ def _break(watch: _Watch, now: float) -> None:
     if watch.before is None:
         _raise_in(watch.ident, TooLong)
     else:
-        signal.pthread_kill(watch.ident, _WAKE)  # ends a call that waits, too
+        _signal.pthread_kill(watch.ident, _WAKE)  # ends a call that waits, too
 
 
 def _forget() -> None:

@@ -12,8 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from failextract_nb._redact import is_blank, mask, redact, redact_said, secret_name
 from failextract_nb._safe import text_of
-from failextract_nb._strings import bounded, clean, module_of, type_name
-from failextract_nb._values import CONTAINERS, base_of
+from failextract_nb._strings import CONTAINERS, base_of, bounded, clean, module_of, type_name
 from failextract_nb.failure import CORE, Failure
 
 MAX_NATIVE_TEXT = 1_000_000  # characters of one text

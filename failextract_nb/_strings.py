@@ -1,12 +1,15 @@
-"""Text of any length made fit for a record, and the names of any class."""
+"""Text of any length made fit for a record, and what any class is called and extends."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from failextract_nb._redact import redact_said
 
 MAX_MESSAGE = 10_000  # characters of an exception's message
+CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
 
 
@@ -42,3 +45,8 @@ def module_of(cls: type) -> str:
     """The module that a class says it is from, "" if it says nothing sensible."""
     module = type.__dict__["__module__"].__get__(cls)
     return module if type(module) is str else ""
+
+
+def base_of(cls: type) -> Any:
+    """The built-in container that a class extends: its methods are past any override."""
+    return next(base for base in CONTAINERS if issubclass(cls, base))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
@@ -20,7 +19,15 @@ from failextract_nb._budget import limited
 from failextract_nb._looks import is_card_number
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import MAX_NAME, is_blank, mask, redact_said, rules, secret_name
-from failextract_nb._strings import LOOK_AHEAD, clean, clip, module_of, type_name
+from failextract_nb._strings import (
+    CONTAINERS,
+    LOOK_AHEAD,
+    base_of,
+    clean,
+    clip,
+    module_of,
+    type_name,
+)
 
 MAX_TEXT = 240  # characters of one value
 MAX_CONTAINER = 960  # characters of one container
@@ -29,18 +36,12 @@ MAX_DEPTH = 3  # containers in containers
 MAX_DIGITS = 60  # of an integer
 MAX_KEYS = 4096  # of dicts, that are remembered
 
-CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 _MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
 _CARDS = 10**14  # below it nothing is the number of a card
 _NUMBERS = frozenset({int, float, bool})
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
-
-
-def base_of(cls: type) -> Any:
-    """The built-in container that a class extends: its methods are past any override."""
-    return next(base for base in CONTAINERS if issubclass(cls, base))
 
 
 def _text(value: Any, depth: int) -> str:
@@ -83,10 +84,6 @@ def _bytes(value: bytes | bytearray, _depth: int) -> str:
     return f"{shown!r}{more}"
 
 
-def _bytearray(value: bytearray, depth: int) -> str:
-    return f"bytearray({_bytes(value, depth)})"
-
-
 def _list(value: Any, depth: int) -> str:
     return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
 
@@ -112,7 +109,7 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         length > 2
         and type(head[0]) in _NUMBERS
         and _NUMBERS.issuperset(map(type, head))
-        and _are_small(head)
+        and -_CARDS < min(head) <= max(head) < _CARDS
     ):
         inner = repr(head)[1:-1]
     else:
@@ -124,10 +121,6 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         inner = f"{inner}, … {length - MAX_ITEMS} more"
     text = f"{left}{inner}{right}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
-
-
-def _are_small(numbers: Sequence[Any]) -> bool:
-    return bool(min(numbers) > -_CARDS) and bool(max(numbers) < _CARDS)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
@@ -189,7 +182,7 @@ EXACT: dict[type, Writer] = {
     timedelta: _plain,
     datetime: _moment,
     bytes: _bytes,
-    bytearray: _bytearray,
+    bytearray: lambda value, depth: f"bytearray({_bytes(value, depth)})",
     list: _list,
     tuple: _tuple,
     set: _set,

@@ -11,7 +11,7 @@ from pathlib import Path
 from sys import getsizeof
 from typing import Any, ClassVar
 
-from failextract_nb import autosave, capture, failure, printed, report, table
+from failextract_nb import autosave, capture, failure, report
 from failextract_nb._native import fit, native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
@@ -241,12 +241,18 @@ class FailureExtractor(metaclass=_OneActive):
         failures = self.failures
         with self._store.lock:
             records, dropped = failures.snapshot(), failures.dropped
+        from failextract_nb import table
+
         return table.to_frame(records, dropped + 1)
 
     def __repr__(self) -> str:
+        from failextract_nb import printed
+
         return printed.to_text(self.failures.snapshot(), self.get_statistics())
 
     def _repr_html_(self) -> str:
+        from failextract_nb import printed
+
         return printed.to_html(self.failures.snapshot(), self.get_statistics())
 
 
