@@ -4,6 +4,7 @@ PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 LOWEST := .venv-lowest
+LAB_LOWEST := .venv-lab-lowest
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP_QUIET := --quiet --disable-pip-version-check
@@ -15,11 +16,11 @@ export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-front test-lowest front lint format bench bench-quick fuzz kills matrix soak lab clean
+.PHONY: help demo test test-front test-lowest test-lab-lowest front lint format bench bench-quick fuzz kills matrix soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
 	$(BIN)/python notebooks/demo.py
@@ -37,6 +38,9 @@ test-front: $(NODE_MODULES)/.ready  ## check and test the front end alone, in No
 
 test-lowest: $(LOWEST)/.ready $(XSD)  ## the Python tests with the lowest versions that are promised
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
+
+test-lab-lowest: $(LAB_LOWEST)/.ready  ## the browser tests of the extension, in the lowest JupyterLab that is promised
+	$(LAB_LOWEST)/bin/python -m pytest -n $(JOBS) -m 'not newest' tests/browser/test_lab_*.py $(PYTEST_ARGS)
 
 front:  ## build the front end, if its sources have changed
 	@$(PYTHON) labextension/build.py
@@ -72,7 +76,7 @@ lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_ARGS)
 
 clean:  ## remove what was made, environments too
-	rm -rf build dist $(VENV) $(LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist $(VENV) $(LOWEST) $(LAB_LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf failextract_nb/widget/static $(NODE_MODULES)
 
 # An editable install has a copy of JupyterLab's extension; this environment takes it as it is now.
@@ -83,7 +87,7 @@ define link
 endef
 
 # Whatever uses an environment uses the front end as its sources are now.
-$(VENV)/.ready $(LOWEST)/.ready $(BENCH)/.ready $(NODE_MODULES)/.ready: | front
+$(VENV)/.ready $(LOWEST)/.ready $(LAB_LOWEST)/.ready $(BENCH)/.ready $(NODE_MODULES)/.ready: | front
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -108,6 +112,13 @@ $(NODE_MODULES)/.ready: labextension/package-lock.json
 $(LOWEST)/.ready: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test]' --constraint tests/lowest.txt
+	@touch $@
+
+$(LAB_LOWEST)/.ready: pyproject.toml tests/lab-lowest.txt tests/browser/chromium.py
+	$(PYTHON) -m venv $(LAB_LOWEST)
+	$(LAB_LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test,browser]' --constraint tests/lab-lowest.txt
+	$(LAB_LOWEST)/bin/python tests/browser/chromium.py
+	$(call link,$(LAB_LOWEST))
 	@touch $@
 
 # The peers stand beside us here, and nowhere else.

@@ -9,28 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+Hide = Callable[[str, str], str]  # what was found, and the text of it -> what stands there instead
+
+_KEY = r"[A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
 # What the reader is told -> tells, casefolded, and the pattern.  Sources: the providers' own
 # descriptions of their keys, as of 2026.
 LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     "private key": (
-        ("-----begin",),
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+        ("-----begin", "-----end", "age-secret-key-"),
+        # A few lines of a file may have its end alone.
+        (
+            rf"-----BEGIN {_KEY}[\s\S]*?(?:-----END {_KEY}|\Z)"
+            r"|(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{16,100}(?:[\s\"',+]|\\[nr]){1,40}){0,60}"
+            rf"-----END {_KEY}|\bAGE-SECRET-KEY-1[0-9A-Z]{{40,}}"
+        ),
     ),
-    "jwt": (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*"),
+    "jwt": (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}(?:(?:\.[\w-]*){2,4}|\.[\w-]{6,}\Z)"),
     "aws key": (("akia", "asia"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "google key": (("aiza",), r"\bAIza[\w-]{35}"),
     "google token": (("ya29.", "gocspx-"), r"\b(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
     "azure key": (
-        ("accountkey=", "sharedaccesskey="),
-        r"(?i:(?<=AccountKey=)|(?<=SharedAccessKey=))[A-Za-z0-9+/]{20,}=*",
+        ("accountkey=", "sharedaccesskey=", "+ast", "+asb", "+aeh", "8q~", "jqqj9"),
+        (
+            r"(?i:(?<=AccountKey=)|(?<=SharedAccessKey=))[A-Za-z0-9+/]{20,}=*"
+            r"|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{30,90}\+A(?:St|Sb|Eh)[A-Za-z0-9+/]{4,8}={0,2}"
+            r"|(?<![\w.~-])[\w.~-]{3}8Q~[\w.~-]{30,40}|\b[A-Za-z0-9]{52}JQQJ9[A-Za-z0-9+/]{10,}={0,2}"
+        ),
     ),
-    "signature": (("sig=",), r"(?<=[?&]sig=)[\w%+/=-]{20,}"),
-    "digitalocean token": (("do_v1_", "oo_v1_", "or_v1_"), r"\bdo[por]_v1_[a-f0-9]{40,}"),
+    "alibaba key": (("ltai",), r"\bLTAI[A-Za-z0-9]{12,30}\b"),
+    "signature": (
+        ("sig=", "signature="),
+        r"(?:(?<=[?&]sig=)|(?<=[?&-][Ss]ignature=))[\w%+/=~-]{20,}",
+    ),
+    "digitalocean token": (("dop_v1_", "doo_v1_", "dor_v1_"), r"\bdo[por]_v1_[a-f0-9]{40,}"),
     "github token": (
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
         r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
     ),
-    "gitlab token": (("glpat-",), r"\bglpat-[\w-]{20,}"),
+    "gitlab token": (("glpat-", "glrt-", "gldt-"), r"\bgl(?:pat|rt|dt)-[\w.-]{20,}"),
     "slack token": (("xox", "xapp-"), r"\b(?:xox[abeprs]-[\w-]{10,}|xapp-[\w-]{20,})"),
     "slack address": (("hooks.slack.com",), r"(?<=hooks\.slack\.com/)services/[\w/]{20,}"),
     "stripe key": (
@@ -42,6 +58,9 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
         r"\b(?:sk-(?:ant-|proj-|svcacct-)?(?=[\w-]*\d)[\w-]{20,}|hf_[A-Za-z0-9]{30,})",
     ),
     "package token": (("npm_", "pypi-"), r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,})"),
+    "shopify token": (("shpat_", "shpss_"), r"\bshp(?:at|ss)_[a-fA-F0-9]{32}"),
+    "grafana token": (("glsa_",), r"\bglsa_\w{20,}"),
+    "vault token": (("hvs.",), r"\bhvs\.[\w-]{20,}"),
     "sendgrid key": (("sg.",), r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
     "databricks token": (("dapi",), r"\bdapi[a-f0-9]{32}\b"),
     # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
@@ -49,49 +68,89 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
         ("bearer", "basic"),
         r"\b(?i:bearer|basic)\s+(?=\S*(?:\d|=|[a-z][A-Z]))[\w.~+/-]{16,}=*",
     ),
-    "user and password": (("://",), r"(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@)"),
+    # Up to the last @ before a slash, else to the first one; a port is no password.
+    "user and password": (
+        ("://",),
+        (
+            r"(?<=://)[^\s:/@'\"<>]*:(?!\d{1,5}[/?#])"
+            r"(?:[^\s/'\"<>]{1,256}|[^\s@'\"<>]{1,256})(?=@)"
+        ),
+    ),
 }
 _GROUPS = {name.replace(" ", "_"): name for name in LOOKS}
 _PATTERN = re.compile("|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items()))
-# Tells with a character that few texts hold are looked for only where it is.
+SHORTEST = 14  # characters of what is found without a "://" in it: xoxb- and ten more
+# Tells of what has capitals in it: nobody looks for them in a text that has none.
+_CAPITAL = (
+    "eyj", "akia", "asia", "aiza", "ltai", "jqqj9", "8q~", "+ast", "+asb", "+aeh", "sg.",
+    "gocspx-", "age-secret-key-", "-----begin", "-----end",
+)  # fmt: skip
+# The others, where they have a character that few texts hold, are looked for only where it is.
 _RARE = "_-=."
-_TELLS = tuple(
-    (
-        rare,
-        tuple(
-            tell
-            for tells, _ in LOOKS.values()
-            for tell in tells
-            if next((one for one in _RARE if one in tell), "") == rare
-        ),
-    )
+_OTHERS = [tell for tells, _ in LOOKS.values() for tell in tells if tell not in _CAPITAL]
+_PLAIN, *_MARKED = (
+    (rare, tuple(one for one in _OTHERS if next((c for c in _RARE if c in one), "") == rare))
     for rare in ("", *_RARE)
 )
-SHORTEST = 15  # characters of what is found without a "://" in it: xoxb- and ten more
+
+# Programs whose options have no names: what follows -u, -p and the like, also in a list of words.
+_GAP = r"[\"']?,?[ \t]*[\"']?"
+_COMMANDS: dict[str, str] = {
+    "curl": rf"[^\n]{{0,300}}?(?<![\w-])(?:-u|--user|-U|--proxy-user)=?{_GAP}[\w.@%+-]{{1,99}}:",
+    "mysql": r"\w{0,9}[^\n]{0,300}?[ \t][\"']?-p",
+    "mariadb": r"[\w-]{0,9}[^\n]{0,300}?[ \t][\"']?-p",
+    "sshpass": rf"{_GAP}-p{_GAP}",
+    "docker": rf"{_GAP}login\b[^\n]{{0,300}}?[ \t][\"']?-p{_GAP}",
+    "redis-cli": rf"[^\n]{{0,300}}?[ \t][\"']?-a{_GAP}",
+    "openssl": r"[^\n]{0,300}?[ \t=\"']pass:",
+}
+_OPTION = re.compile(
+    rf"(?P<before>\b(?:{'|'.join(f'{name}{rest}' for name, rest in _COMMANDS.items())}))"
+    r"(?P<given>(?!\[redacted: )[^\s\"'\\-][^\s\"'\\]*)"
+)
 
 # As they are printed: groups of four, or of four, six and five; never part of a longer number.
 _CARD = re.compile(
-    r"(?<![\w.,+-])(?:(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6011|65\d\d)(?:[ -]?\d{4}){3}"
-    r"|3[47]\d\d[ -]?\d{6}[ -]?\d{5})(?![\w-]|[.,]\d)"
+    r"(?<![\w.,+-])(?:(?:4\d{3}|5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720|35[2-8]\d"
+    r"|6011|64[4-9]\d|65\d\d|62\d\d)(?:[ -]?\d{4}){3}"
+    r"|3[47]\d\d[ -]?\d{6}[ -]?\d{5}|3(?:0[0-5]|[689]\d)\d[ -]?\d{6}[ -]?\d{4})(?![\w-]|[.,]\d)"
 )
 _DIGITS = re.compile(r"[2-6][0-9]{3}[ -]?[0-9]{4}")  # whatever a card is written like
 
 
-def hide(text: str, folded: str, mask: Callable[[str], str]) -> str:
-    """``text`` with ``mask(what)`` in the place of each secret; ``folded`` is its casefold."""
-    if _has_tell(folded):
-        text = _PATTERN.sub(lambda match: mask(_GROUPS[str(match.lastgroup)]), text)
+def hide(text: str, folded: str, instead: Hide) -> str:
+    """``text`` with ``instead(what, found)`` for each secret; ``folded`` is its casefold."""
+    if _has_tell(text, folded):
+        text = _PATTERN.sub(lambda match: instead(_GROUPS[str(match.lastgroup)], match[0]), text)
     if _DIGITS.search(text) is not None:
-        text = _CARD.sub(lambda match: mask("card") if is_card(match[0]) else match[0], text)
+        text = _CARD.sub(
+            lambda match: instead("card", match[0]) if is_card(match[0]) else match[0], text
+        )
     return text
 
 
-def _has_tell(folded: str) -> bool:
-    for rare, tells in _TELLS:
+def hide_options(text: str, folded: str, instead: Hide) -> str:
+    """The same for what commands are given by options of one letter."""
+    if " -" not in folded and "'-" not in folded and '"-' not in folded and "pass:" not in folded:
+        return text
+    if not any(name in folded for name in _COMMANDS):
+        return text
+    return _OPTION.sub(lambda match: match["before"] + instead("password", match["given"]), text)
+
+
+def _has_tell(text: str, folded: str) -> bool:
+    for tell in _PLAIN[1]:
+        if tell in folded:
+            return True
+    for rare, tells in _MARKED:
         if rare in folded:
             for tell in tells:
                 if tell in folded:
                     return True
+    if text != folded:
+        for tell in _CAPITAL:
+            if tell in folded:
+                return True
     return False
 
 

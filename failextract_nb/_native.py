@@ -10,8 +10,11 @@ from pathlib import PurePath
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from failextract_nb._redact import is_blank, mask, redact, redact_said, secret_name
+from failextract_nb._names import hidden, name_in, rules, secret_name
+from failextract_nb._redact import MASK, mask, redact, redact_said, redact_traceback
+from failextract_nb._reprs import hides_itself
 from failextract_nb._safe import text_of
+from failextract_nb._scalars import CARDS
 from failextract_nb._strings import CONTAINERS, base_of, bounded, clean, module_of, type_name
 from failextract_nb.failure import CORE, Failure
 
@@ -20,8 +23,13 @@ MAX_NATIVE_DEPTH = 30
 MAX_NATIVE_ITEMS = 100_000  # of one value, those of its inner containers counted in
 MAX_INTEGER = 2**63  # beyond it JSON readers disagree
 # Keys of what is code, or holds some: `connect(password=given)` hides nothing.
-_CODE = frozenset({"cell_source", "test_source", "exception_traceback", "code", "source"})
+CODE = {
+    **dict.fromkeys(("cell_source", "test_source", "code", "source"), redact),
+    "exception_traceback": redact_traceback,
+}
+_FIXTURES = "fixtures"  # by their names, which say what their values are, and no more
 _SCALARS = frozenset({str, int, float, bool})
+_EXACT = frozenset({str, int, float, dict, list, tuple})
 GIVEN = "_given"  # is added to a key of ours whose value has not the shape that its readers expect
 
 _hints = cache(get_type_hints)
@@ -40,18 +48,18 @@ def _native(value: Any, name: str, depth: int, budget: Iterator[int]) -> Any:
     if value is None or cls is bool:
         return value
     try:
-        if name and (reason := secret_name(name)) and not is_blank(value):
+        if name and (reason := hidden(name, value)):
             return mask(reason)
         if cls is str:
-            return bounded(value, MAX_NATIVE_TEXT, redact if name in _CODE else redact_said)
-        if cls is int:
-            return value if -MAX_INTEGER <= value < MAX_INTEGER else text_of(value)
-        if cls is float:
-            return value if math.isfinite(value) else repr(value)
+            return bounded(value, MAX_NATIVE_TEXT, CODE.get(name, redact_said))
+        if cls is int or cls is float:
+            return _native_number(value)
+        if cls not in _EXACT and hides_itself(cls):
+            return text_of(value)
         if issubclass(cls, (dict, *CONTAINERS)) and depth <= 0:
             return f"<{type_name(cls)}: nested too deep>"
         if issubclass(cls, dict):
-            return _native_dict(value, depth, budget)
+            return _native_dict(value, name, depth, budget)
         if issubclass(cls, CONTAINERS):
             return _native_list(value, cls, depth, budget)
         if issubclass(cls, (date, PurePath)):
@@ -65,23 +73,52 @@ def _native(value: Any, name: str, depth: int, budget: Iterator[int]) -> Any:
     return text_of(value)
 
 
-def _native_dict(value: dict[Any, Any], depth: int, budget: Iterator[int]) -> dict[str, Any]:
+def _native_number(value: float) -> float | str:
+    if rules.patterns or value >= CARDS:
+        shown = text_of(value)
+        if MASK in shown:
+            return shown
+    if type(value) is int:
+        return value if -MAX_INTEGER <= value < MAX_INTEGER else text_of(value)
+    return value if math.isfinite(value) else repr(value)
+
+
+def _native_dict(
+    value: dict[Any, Any], name: str, depth: int, budget: Iterator[int]
+) -> dict[str, Any]:
     out: dict[str, Any] = {}
     # The budget comes last, so that a finished container takes nothing from it.
     for (key, item), _ in zip(dict.items(value), budget, strict=False):
-        key_text = clean(str.__str__(key)) if isinstance(key, str) else text_of(key)
-        out[key_text] = _native(item, key_text, depth - 1, budget)
+        held_as = name_in(key)
+        key_text = clean(redact_said(held_as)) if isinstance(key, str) else text_of(key)
+        if name == _FIXTURES and type(item) is dict:
+            out[key_text] = _native_fixture(item, held_as, depth - 1, budget)
+        else:
+            out[key_text] = _native(item, held_as, depth - 1, budget)
     if len(out) < (length := dict.__len__(value)):
         out["…"] = f"{length - len(out)} more"
     return out
 
 
+def _native_fixture(item: dict[Any, Any], name: str, depth: int, budget: Iterator[int]) -> Any:
+    """What a fixture is, which is no secret; what it holds may be one."""
+    reason = secret_name(name)
+    if reason and "value" in item:
+        item = {**item, "value": mask(reason)}
+    return _native(item, "", depth, budget)
+
+
 def _native_list(value: Any, cls: type, depth: int, budget: Iterator[int]) -> list[Any]:
     base = base_of(cls)
-    items = [
-        _native(item, "", depth - 1, budget)
-        for item, _ in zip(base.__iter__(value), budget, strict=False)
-    ]
+    items: list[Any] = []
+    before: Any = None
+    is_pair = base.__len__(value) == 2
+    for item, _ in zip(base.__iter__(value), budget, strict=False):
+        # ("name", "value"), and "--name", "value" among the words of a command
+        is_name = type(before) is str and type(item) is str and (is_pair or before[:1] == "-")
+        reason = hidden(before, item) if is_name else None
+        items.append(mask(reason) if reason else _native(item, "", depth - 1, budget))
+        before = item
     if len(items) < (length := base.__len__(value)):
         items.append(f"… {length - len(items)} more")
     return items

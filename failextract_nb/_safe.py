@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import WrapperDescriptorType
 
 from failextract_nb._budget import SECONDS, TooLong, limited
-from failextract_nb._redact import is_blank, mask, secret_name
+from failextract_nb._names import hidden
+from failextract_nb._redact import mask
 from failextract_nb._strings import bounded, type_name
 from failextract_nb._values import EXACT, MAX_DEPTH, writer_of
 
@@ -19,7 +20,7 @@ _PLAIN = frozenset({str, int, bool, float, type(None), bytes})
 def text_of(value: object, name: str = "") -> str:
     """``value`` as bounded text, or a mask when ``name`` or its look says that it is secret."""
     try:
-        if name and (reason := secret_name(name)) and not is_blank(value):
+        if name and (reason := hidden(name, value)):
             return mask(reason)
         write = EXACT.get(type(value)) or writer_of(type(value))
         return write(value, MAX_DEPTH)

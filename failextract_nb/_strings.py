@@ -15,10 +15,23 @@ LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
 
 def bounded(text: str, limit: int = MAX_MESSAGE, hide: Callable[[str], str] = redact_said) -> str:
     """``text`` bounded and redacted; no more of it is read than that takes."""
-    shown = hide(text[: limit + LOOK_AHEAD])
-    if len(text) > limit:
-        shown = f"{shown[:limit]}… ({len(text)} characters)"
-    return clean(shown)
+    if len(text) <= limit:
+        return clean(hide(text))
+    return clean(f"{start_of(text, limit, hide)}… ({len(text)} characters)")
+
+
+def start_of(
+    text: str,
+    limit: int,
+    hide: Callable[[str], str] = redact_said,
+    ahead: int = LOOK_AHEAD,
+) -> str:
+    """The first ``limit`` characters of ``text`` without a secret, nor a part of one."""
+    read = text[: limit + ahead]
+    shown = hide(read)
+    if len(read) < len(text):  # what is cut there may be a secret that nobody can tell any more
+        shown = shown[: max(0, len(shown) - ahead)]
+    return shown[:limit]
 
 
 def clip(text: str, limit: int) -> str:

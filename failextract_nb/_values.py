@@ -6,91 +6,82 @@ The limits stand on top; whatever is cut says so.  A repr may raise anything: ``
 from __future__ import annotations
 
 import dataclasses
-import re
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
-from failextract_nb._budget import limited
-from failextract_nb._looks import is_card_number
+from failextract_nb._names import MAX_NAME, hidden, name_in, rules, secret_name
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MAX_NAME, is_blank, mask, redact_said, rules, secret_name
-from failextract_nb._strings import (
-    CONTAINERS,
-    LOOK_AHEAD,
-    base_of,
-    clean,
-    clip,
-    module_of,
-    type_name,
+from failextract_nb._redact import mask, redact_said
+from failextract_nb._reprs import (
+    MAX_TEXT,
+    bare_object,
+    data_writer,
+    hides_itself,
+    own_repr,
+    without_address,
+    wrote_repr,
 )
+from failextract_nb._scalars import (
+    CARDS,
+    by_patterns,
+    moment,
+    octet_array,
+    octets,
+    plain,
+    quoted,
+    whole,
+)
+from failextract_nb._strings import clip, module_of, type_name
 
-MAX_TEXT = 240  # characters of one value
 MAX_CONTAINER = 960  # characters of one container
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
-MAX_DIGITS = 60  # of an integer
 MAX_KEYS = 4096  # of dicts, that are remembered
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
-_MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
-_CARDS = 10**14  # below it nothing is the number of a card
+CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _NUMBERS = frozenset({int, float, bool})
+_WORDS = frozenset({str, bytes})
+_SHOWN = (dict, *CONTAINERS, str, bytes, int)  # whose subclasses are shown by what they hold
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
+
+
+def base_of(cls: type) -> Any:
+    """The built-in container that a class extends: its methods are past any override."""
+    return next(base for base in CONTAINERS if issubclass(cls, base))
 
 
 def _text(value: Any, depth: int) -> str:
     return (EXACT.get(type(value)) or writer_of(type(value)))(value, depth)
 
 
-def _plain(value: object, _depth: int) -> str:
-    return repr(value)
-
-
-def _int(value: Any, _depth: int) -> str:
-    # CPython refuses to write an int of more than 4300 digits in decimal.
-    if -_CARDS < value < _CARDS:
-        return int.__repr__(value)
-    if _LEAST < value < _MOST:
-        return mask("card") if is_card_number(value) else int.__repr__(value)
-    return f"<int of {value.bit_length()} bits>"
-
-
-def _str(value: str, _depth: int) -> str:
-    if len(value) > LOOK_AHEAD:
-        return clean(_start(redact_said(value[:LOOK_AHEAD]), len(value)))
-    shown = redact_said(value)
-    text = repr(shown) if len(shown) <= MAX_TEXT else _start(shown, len(value))
-    return text if text.isascii() else clean(text)
-
-
-def _start(text: str, length: int) -> str:
-    return f"{text[:MAX_TEXT]!r}… ({length} characters)"
-
-
-def _moment(value: Any, _depth: int) -> str:
-    ours = value.tzinfo is None or type(value.tzinfo) is timezone
-    return repr(value) if ours else _own_repr(value)
-
-
-def _bytes(value: bytes | bytearray, _depth: int) -> str:
-    shown = redact_said(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
-    more = f"… ({len(value)} bytes)" if len(value) > MAX_TEXT else ""
-    return f"{shown!r}{more}"
-
-
 def _list(value: Any, depth: int) -> str:
+    if len(value) == 2 and (shown := _pair(value, depth)):
+        return f"[{shown}]"
     return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
 
 
 def _tuple(value: Any, depth: int) -> str:
     length = len(value)
+    if length == 2 and (shown := _pair(value, depth)):
+        return f"({shown})"
     return _items(value[:MAX_ITEMS], length, depth, "(", ",)" if length == 1 else ")")
+
+
+def _pair(value: Any, depth: int) -> str | None:
+    """A name and a secret, as lists of headers have them; None for all else."""
+    name, given = value
+    if type(name) not in _WORDS or type(given) not in _WORDS:
+        return None
+    reason = hidden(name_in(name), given)
+    return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
 
 
 def _set(value: Any, depth: int) -> str:
@@ -109,7 +100,7 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         length > 2
         and type(head[0]) in _NUMBERS
         and _NUMBERS.issuperset(map(type, head))
-        and -_CARDS < min(head) <= max(head) < _CARDS
+        and _are_small(head)
     ):
         inner = repr(head)[1:-1]
     else:
@@ -117,10 +108,16 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         inner = ", ".join(
             [(EXACT.get(type(item)) or writer_of(type(item)))(item, depth) for item in head]
         )
+        if "'-" in inner:  # the words of a command: what follows --password
+            inner = redact_said(inner)
     if length > MAX_ITEMS:
         inner = f"{inner}, … {length - MAX_ITEMS} more"
     text = f"{left}{inner}{right}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
+
+
+def _are_small(numbers: Sequence[Any]) -> bool:
+    return not rules.patterns and bool(min(numbers) > -CARDS) and bool(max(numbers) < CARDS)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
@@ -131,7 +128,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
-        if reason is not None and not is_blank(item):
+        if reason is not None and hidden(name_in(key), item):
             parts.append(f"{shown}: {mask(reason)}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
@@ -139,6 +136,8 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
+    if "'value': " in text:  # {"name": "DB_PASSWORD", "value": …}
+        text = redact_said(text)
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
@@ -149,8 +148,8 @@ rules.watch(_keys.clear)
 def _key(key: Any, depth: int) -> tuple[str, str | None]:
     """A key of a dict as text, and why its value is hidden, if it is."""
     if type(key) is not str:
-        return _text(key, depth), None
-    described = _str(key, depth), secret_name(key)
+        return _text(key, depth), secret_name(name_in(key))
+    described = quoted(key, depth), secret_name(key)
     if len(key) <= MAX_NAME:
         if len(_keys) >= MAX_KEYS:
             _keys.clear()
@@ -159,8 +158,8 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
 
 
 def _named(name: str, value: Any, depth: int) -> str:
-    reason = secret_name(name)
-    return mask(reason) if reason and not is_blank(value) else _text(value, depth - 1)
+    reason = hidden(name, value)
+    return mask(reason) if reason else _text(value, depth - 1)
 
 
 def _view(value: Any, depth: int) -> str:
@@ -168,21 +167,21 @@ def _view(value: Any, depth: int) -> str:
 
 
 SCALARS: dict[type, Writer] = {
-    int: _int,
-    float: _plain,
-    bool: _plain,
-    type(None): _plain,
-    complex: _plain,
-    str: _str,
+    int: whole,
+    float: plain,
+    bool: plain,
+    type(None): plain,
+    complex: plain,
+    str: quoted,
 }
 EXACT: dict[type, Writer] = {
     **SCALARS,
-    range: _plain,
-    date: _plain,
-    timedelta: _plain,
-    datetime: _moment,
-    bytes: _bytes,
-    bytearray: lambda value, depth: f"bytearray({_bytes(value, depth)})",
+    range: plain,
+    date: plain,
+    timedelta: plain,
+    datetime: moment,
+    bytes: octets,
+    bytearray: octet_array,
     list: _list,
     tuple: _tuple,
     set: _set,
@@ -195,21 +194,42 @@ EXACT: dict[type, Writer] = {
 _PLAIN_BASES: dict[Any, tuple[Writer, Callable[[Any], Any]]] = {
     base.__repr__: (write, to_base)
     for base, write, to_base in (
-        (str, _str, str.__str__),
-        (bytes, _bytes, bytes.__bytes__),
-        (int, _int, int.__int__),
+        (str, quoted, str.__str__),
+        (bytes, octets, bytes.__bytes__),
+        (int, whole, int.__int__),
     )
 }
 
 
+def _follow_rules() -> None:
+    for kind in (int, float):
+        write = by_patterns if rules.patterns else whole if kind is int else plain
+        SCALARS[kind] = EXACT[kind] = write
+
+
+rules.watch(_follow_rules)
+
+
 def _choose(cls: type) -> Writer:
     """For anything that is not exactly a built-in type, the safest description there is."""
+    write = _chosen(cls)
+    if write is own_repr or not hides_itself(cls) or not issubclass(cls, _SHOWN):
+        return write
+    if wrote_repr(cls):
+        return own_repr
+    hiding = f"<{type_name(cls)}: {{}}>"
+    return lambda value, depth: (
+        hiding.format(mask("secret")) if rules.is_on else write(value, depth)
+    )
+
+
+def _chosen(cls: type) -> Writer:
     name = type_name(cls)
     roots = [module_of(base).partition(".")[0] for base in cls.__mro__]
     if _libraries.is_lazy(roots, name):
         return lambda _value, _depth: f"<{name}: not evaluated>"
     if not _libraries.DATA.isdisjoint(roots):
-        return _data_writer(cls, name, roots)
+        return data_writer(cls, name, roots)
     if issubclass(cls, dict):
         return lambda value, depth: f"{name}({_dict(value, depth)})"
     if issubclass(cls, CONTAINERS):
@@ -219,11 +239,12 @@ def _choose(cls: type) -> Writer:
     if issubclass(cls, partial):
         return lambda value, depth: f"<partial of {_text(value.func, depth - 1)}>"
     if issubclass(cls, (type, FunctionType, BuiltinFunctionType, ModuleType)):
-        return lambda value, _depth: clip(_ADDRESS.sub("", repr(value)), MAX_TEXT)
+        return lambda value, _depth: clip(without_address(repr(value)), MAX_TEXT)
     if hasattr(cls, "__dataclass_fields__"):
-        return lambda value, depth: _dataclass(value, name, depth)
+        by_hand = wrote_repr(cls)
+        return lambda value, depth: _dataclass(value, name, depth, by_hand)
     if cls.__repr__ is object.__repr__:
-        return _bare_object
+        return bare_object
     if cls.__repr__ is BaseException.__repr__:  # made of those of what it holds
         return lambda value, depth: f"{name}{_arguments(value, depth)}"
     if "failextract_nb" in roots:  # the extractor's repr is a table of all failures
@@ -231,13 +252,7 @@ def _choose(cls: type) -> Writer:
     if (plain := _PLAIN_BASES.get(cls.__repr__)) is not None:
         write, to_base = plain
         return lambda value, depth: write(to_base(value), depth)
-    return _own_repr
-
-
-def _bare_object(value: object, _depth: int) -> str:
-    if type(value).__repr__ is not object.__repr__:  # %autoreload gave the class one since
-        return _own_repr(value)
-    return f"<{type_name(type(value))} object>"
+    return own_repr
 
 
 writer_of = PerObject(_choose)
@@ -252,14 +267,6 @@ def _method(value: Any, _depth: int) -> str:
     return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
 
 
-def _own_repr(value: object, _depth: int = 0) -> str:
-    text = str.__str__(limited(repr, value))[:LOOK_AHEAD]
-    if " at 0x" in text:
-        text = _ADDRESS.sub("", text)
-    text = clean(redact_said(text))
-    return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
-
-
 def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
     base = base_of(cls)
     names = getattr(cls, "_fields", None)
@@ -270,9 +277,12 @@ def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
     return f"{name}({_some(base.__iter__(value), base.__len__(value), depth, '[', ']')})"
 
 
-def _dataclass(value: Any, name: str, depth: int) -> str:
+def _dataclass(value: Any, name: str, depth: int, by_hand: bool) -> str:
     if depth <= 0:
         return f"{name}(…)"
+    if by_hand:  # it may hide what it holds
+        with suppress(Exception):
+            return own_repr(value)
     parts = []
     for field in islice(dataclasses.fields(value), MAX_ITEMS):
         if field.repr:
@@ -282,18 +292,3 @@ def _dataclass(value: Any, name: str, depth: int) -> str:
                 continue
             parts.append(f"{field.name}={_named(field.name, item, depth)}")
     return clip(f"{name}({', '.join(parts)})", MAX_CONTAINER)
-
-
-def _data_writer(cls: type, name: str, roots: list[str]) -> Writer:
-    """``roots`` are the packages that ``cls`` and its bases are from."""
-    describe = _libraries.describer(cls, roots)
-    trusted = roots[0] in _libraries.DATA  # the library itself wrote its repr
-
-    def write(value: object, _depth: int) -> str:
-        parts = describe(value)
-        if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
-            return _own_repr(value)
-        text = f"{name}({'; '.join(parts)})" if parts else f"<{name} object>"
-        return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
-
-    return write

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple, cast
 
 from failextract_nb import failure
 from failextract_nb._budget import TooLong
-from failextract_nb._native import native
+from failextract_nb._names import rules
+from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import rules
+from failextract_nb._redact import count_masks, redact_said
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -61,7 +62,8 @@ class _Latest(threading.local):
 
 latest = _Latest()
 
-_texts: dict[str, str] = {}  # sources come again with every failure of a cell or function
+# Sources come again with every failure of a cell or function; by whether they are code.
+_texts: dict[tuple[str, bool], str] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -115,7 +117,7 @@ def failure_from(
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
     walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
-    name = clean(name) if name else None
+    name = clean(redact_said(name)) if name else None
     try:
         raised, text, place = walk.raised(error, 0)
     except KeyboardInterrupt:
@@ -135,6 +137,8 @@ def failure_from(
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
     size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
+    if rules.has_hidden:
+        count_masks(record)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
@@ -150,12 +154,13 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
     for key, one in context.items():
         kind = type(one)
         if kind is str:
-            text = _texts.get(one)
+            known = one, key in CODE
+            text = _texts.get(known)
             if text is None:
-                text = native(one)
+                text = native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[one] = text
+                _texts[known] = text
             record[key] = text
         elif kind in _SCALARS:
             record[key] = one
@@ -172,10 +177,13 @@ def _first_context(origin: str, name: str | None, output: str | None) -> Context
 
 def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:
     """The door that an exception passes, and the report that it writes."""
-    context = Context(origin=origin, name=name or failure.UNKNOWN)
+    context = Context(origin=origin, name=clean(redact_said(name or failure.UNKNOWN)))
     if details.get("output"):
-        context["output"] = clean(details["output"])
+        context["output"] = clean(redact_said(details["output"]))
     return context
+
+
+rules.watch(_first_context.cache_clear)
 
 
 def check_name(name: object) -> None:

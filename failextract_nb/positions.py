@@ -13,19 +13,23 @@ import os
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from traceback import FrameSummary, StackSummary
 from types import CodeType
 from typing import NamedTuple
 
 from failextract_nb import failure
+from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact, rules
-from failextract_nb._strings import clean, clip
+from failextract_nb._redact import redact
+from failextract_nb._strings import bounded, clean
 
 MAX_POSITIONS = 10_000
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
+MAX_FILES = 200  # of the user's, that are kept as they are shown
+MAX_FILE = 1_000_000  # characters of one that is read as a whole
 _COMPILED = (".pyx", ".pxi", ".pxd")
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
 
@@ -47,6 +51,9 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
 
 positions_in = PerObject(_no_positions)  # of a code object, by instruction
 rules.watch(positions_in.clear)
+# Files of the user's: their lines, and the same without secrets.
+_shown: dict[str, tuple[list[str], list[str]]] = {}
+rules.watch(_shown.clear)
 _count = 0  # of positions described since the cache was empty
 
 
@@ -142,8 +149,9 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         frame["column"] = _characters(lines[line - 1], column)
         frame["end_column"] = _characters(lines[min(end or line, len(lines)) - 1], end_column)
     written = ""  # by the user, where that is not what runs: !command
+    shown = lines if library else _without_secrets(file, lines)
     if cell and cell.source is not None:
-        _put_code(frame, cell.source.splitlines(keepends=True), 0)
+        _put_code(frame, redact(cell.source).splitlines(keepends=True), 0)
         written = _line_in(frame)
         if 0 < line <= len(lines) and lines[line - 1].strip() == written.strip():
             written = ""
@@ -151,7 +159,9 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
             frame.pop("column", None)
             frame.pop("end_column", None)
     else:
-        _put_code(frame, lines, cell.offset if cell else 0)
+        _put_code(frame, shown, cell.offset if cell else 0)
+        if 0 < line <= len(shown) and shown[line - 1] != lines[line - 1]:
+            written = shown[line - 1]
     if library:
         frame["library"] = True
     summary = FrameSummary(
@@ -199,8 +209,24 @@ def _characters(line: str, offset: int) -> int:
 
 
 def _source(text: str) -> str:
-    lines = [clip(line, MAX_LINE) for line in text.rstrip("\n").split("\n")]
+    lines = [
+        line if len(line) <= MAX_LINE else bounded(line, MAX_LINE, redact)
+        for line in text.rstrip("\n").split("\n")
+    ]
     return clean(redact("\n".join(lines)))
+
+
+def _without_secrets(file: str, lines: list[str]) -> list[str]:
+    """The same lines: what stands under a name may be a few lines below it."""
+    known = _shown.get(file)
+    if known is not None and known[0] is lines:  # linecache reads a changed file anew
+        return known[1]
+    text = "".join(lines)
+    shown = text if len(text) > MAX_FILE else redact(text)
+    if len(_shown) >= MAX_FILES:
+        _shown.clear()
+    _shown[file] = lines, lines if shown == text else StringIO(shown).readlines()
+    return _shown[file][1]
 
 
 def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: str) -> str:
@@ -209,9 +235,9 @@ def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: st
     head, _, rest = text.partition("\n")
     if named:
         head = f"  {frame['file']}, line {frame['line']}, in {summary.name}"
-        if written or not rest:
-            rest = f"    {_line_in(frame).strip()}"
-    return clean(redact(clip(f"{head}\n{rest}", 4 * MAX_LINE)).rstrip("\n")) + "\n"
+    if written or (named and not rest):
+        rest = f"    {_line_in(frame).strip()}"
+    return bounded(f"{head}\n{rest}", 4 * MAX_LINE, redact).rstrip("\n") + "\n"
 
 
 def _line_in(frame: failure.Frame) -> str:
@@ -223,7 +249,7 @@ def _line_in(frame: failure.Frame) -> str:
 
 def source_of(code: CodeType) -> str:
     """The source of a whole function, or "" where there is none to read."""
-    lines = _lines_of(code.co_filename)
+    lines = _without_secrets(code.co_filename, _lines_of(code.co_filename))
     last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
     first = code.co_firstlineno
     return _source("".join(lines[first - 1 : max(first, last)])) if lines else ""

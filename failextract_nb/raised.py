@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from failextract_nb import failure, positions
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact
+from failextract_nb._redact import redact, redact_traceback
 from failextract_nb._safe import message_of, note_of
-from failextract_nb._strings import clean, clip, module_of, type_name
+from failextract_nb._strings import MAX_MESSAGE, bounded, clean, module_of, type_name
 from failextract_nb.failure import Raised
 from failextract_nb.kept import size_of
 from failextract_nb.positions import position_of, positions_in
@@ -263,7 +263,7 @@ def _syntax_error(
     text = "".join(format_exception_only(type(error), error))
     file, line = error.filename, error.lineno
     if not isinstance(file, str) or not isinstance(line, int):
-        return clean(redact(text)), place
+        return _last_lines(text), place
     cell = positions.cell_of(file, None)
     if cell is not None:
         text = text.replace(f'File "{file}", line {line}', f"{cell.label}, line {cell.line(line)}")
@@ -275,9 +275,13 @@ def _syntax_error(
         if isinstance(error.offset, int) and error.offset > 0:
             place["column"] = error.offset - 1
         if isinstance(error.text, str):
-            place["code"] = clean(redact(clip(error.text.rstrip("\n"), positions.MAX_LINE)))
+            place["code"] = bounded(error.text.rstrip("\n"), positions.MAX_LINE, redact)
             place["code_start"] = line
         out["extracted_code"].append(place)
         if "locals" in out:
             out["locals"].append(None)
-    return clean(redact(text)), place
+    return _last_lines(text), place
+
+
+def _last_lines(text: str) -> str:
+    return bounded(text, MAX_MESSAGE, redact_traceback).rstrip("\n") + "\n"

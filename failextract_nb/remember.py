@@ -12,7 +12,7 @@ from threading import get_ident
 from typing import Any, cast
 
 from failextract_nb import capture, failure
-from failextract_nb._strings import clean, type_name
+from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 
@@ -131,7 +131,7 @@ def _met_before(
     if len(contexts) >= MAX_CONTEXTS:
         return known["id"]
     changes = {key: value for key, value in details.items() if known.get(key) is None}
-    context = capture.context_of(origin, clean(name) if name else None, details)
+    context = capture.context_of(origin, name, details)
     changes["contexts"] = [*contexts, context]
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()

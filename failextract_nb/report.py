@@ -169,6 +169,7 @@ def metadata(
         "generated": failure.now(),
         "failure_count": len(failures),
         "passed_count": len(passed or ()),
+        "redacted_values": failure.redacted_in(failures),
         **(counts or {}),
         "versions": versions,
     }

@@ -11,7 +11,7 @@ from sys import getsizeof
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from failextract_nb._redact import rules, secret_name
+from failextract_nb._names import rules, secret_name
 from failextract_nb._safe import refused, text_of
 from failextract_nb._strings import module_of
 from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
@@ -52,7 +52,7 @@ class Variables:
                 if kind is _NO_VARIABLE:
                     continue
                 write = SCALARS.get(type(value))
-                if kind is _SECRET:
+                if kind is _SECRET and type(value) is not ModuleType:  # import secrets
                     text = text_of(value, name)
                 elif write is not None:
                     text = write(value, 0)  # as text_of, without the guard: it cannot fail

@@ -17,7 +17,15 @@ from conftest import ROOT
 
 STATIC = Path("failextract_nb", "widget", "static")
 BUILT = ("widget.js", "report.js", "protocol.json")
-NOT_COPIED = shutil.ignore_patterns("node_modules", "__pycache__", "static")
+EXTENSION = Path("failextract_nb", "labextension")
+REMOTE = "static/remoteEntry.0123456789ab.js"
+MAX_BESIDE_TABLE = 40_000  # bytes
+
+
+def not_copied(folder: str, names: list[str]) -> set[str]:
+    """What is installed or built."""
+    built = {EXTENSION.name} if Path(folder).name == EXTENSION.parent.name else set()
+    return {"node_modules", "__pycache__", "static", *built} & set(names)
 
 
 def load(checkout: Path):
@@ -33,7 +41,7 @@ def checkout(tmp_path):
     """A copy of what the package is built of, in which nothing is built yet."""
     copy = tmp_path / "checkout"
     for name in ("failextract_nb", "labextension"):
-        shutil.copytree(ROOT / name, copy / name, ignore=NOT_COPIED)
+        shutil.copytree(ROOT / name, copy / name, ignore=not_copied)
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, copy)
     return copy
@@ -68,9 +76,9 @@ def node(path: Path, script: str = "", version: str = "v20.1.0") -> None:
 
 def write_built(build) -> None:
     """Leave behind what a build leaves behind."""
-    build.STATIC.mkdir()
-    for name in BUILT:
-        (build.STATIC / name).write_text("built")
+    for path in (*(build.STATIC / name for name in BUILT), build.EXTENSION / REMOTE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("built")
     build.STAMP.write_text(build.digest())
 
 
@@ -102,6 +110,8 @@ def test_the_built_front_end_is_that_of_the_sources():
         (lambda build: (build.HERE / "package-lock.json").write_text("{}"), False),
         (lambda build: (build.HERE / "README").write_text("no source"), True),
         (lambda build: (build.STATIC / "report.js").unlink(), False),
+        (lambda build: (build.EXTENSION / REMOTE).unlink(), False),
+        (lambda build: (build.HERE / "schema" / "plugin.json").write_text("{}"), False),
         (lambda build: build.STAMP.write_text(""), False),
     ],
 )
@@ -171,7 +181,9 @@ def test_a_build_that_fails_shows_why_and_is_not_fresh(build, path):
 )
 def test_npm_installs_the_bundler_where_it_is_not_there(build, path, installed, called):
     """The one of the lock file, and nothing that only the tests need."""
-    node(path, f"for name in {' '.join(BUILT)}; do echo > ../{STATIC}/$name; done")
+    (build.EXTENSION / "static").mkdir(parents=True)
+    made = [*(STATIC / name for name in BUILT), EXTENSION / REMOTE]
+    node(path, f"for name in {' '.join(map(str, made))}; do echo > ../$name; done")
     if installed:
         install_bundler(build, None if installed == "as locked" else installed)
     hook(build).initialize("standard", {})
@@ -183,6 +195,18 @@ def test_npm_installs_the_bundler_where_it_is_not_there(build, path, installed, 
 def names(wheel: Path) -> set[str]:
     with ZipFile(wheel) as archive:
         return set(archive.namelist())
+
+
+def check_front_end(wheel: set[str]) -> None:
+    """All of it is there, once: JupyterLab's extension where JupyterLab looks for it."""
+    assert {(STATIC / name).as_posix() for name in BUILT} <= wheel
+    (data,) = {name.partition("/")[0] for name in wheel if ".data/" in name}
+    place = f"{data}/data/share/jupyter/labextensions/failextract-nb/"
+    held = [name.removeprefix(place) for name in wheel if name.startswith(data)]
+    (remote,) = (name for name in held if name.startswith("static/remoteEntry."))
+    schemas = [f"schemas/failextract-nb/{name}" for name in ("package.json.orig", "plugin.json")]
+    assert sorted(held) == ["install.json", "package.json", *schemas, remote]
+    assert not any(name.startswith(EXTENSION.as_posix()) for name in wheel)
 
 
 def hatchling(folder: Path, target: str, into: Path) -> Path:
@@ -202,7 +226,8 @@ def hatchling(folder: Path, target: str, into: Path) -> Path:
 
 def test_a_source_archive_makes_a_wheel_without_node(checkout, path, tmp_path):
     """Both hold the built front end; the sources are in the archive, and only there."""
-    shutil.copytree(ROOT / STATIC, checkout / STATIC)
+    for built in (STATIC, EXTENSION):
+        shutil.copytree(ROOT / built, checkout / built)
     (checkout / "labextension" / "node_modules").mkdir()
     (checkout / "labextension" / "node_modules" / "package.json").write_text("{}")
     archive = hatchling(checkout, "sdist", tmp_path / "sdist")
@@ -213,7 +238,7 @@ def test_a_source_archive_makes_a_wheel_without_node(checkout, path, tmp_path):
     assert not (unpacked / "labextension" / "node_modules").exists()
 
     wheel = names(hatchling(unpacked, "wheel", tmp_path / "wheel"))
-    assert {(STATIC / name).as_posix() for name in BUILT} <= wheel
+    check_front_end(wheel)
     assert {name.partition("/")[0].partition("-")[0] for name in wheel} == {"failextract_nb"}
     assert not any(name.endswith((".ts", ".mjs", ".npmrc")) for name in wheel)
 
@@ -231,8 +256,20 @@ def test_a_checkout_is_built_where_there_is_no_node(checkout, path, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "wheel").iterdir()
-    assert {(STATIC / name).as_posix() for name in BUILT} <= names(wheel)
+    check_front_end(names(wheel))
     assert load(checkout).fresh()
+
+
+def test_what_stands_beside_the_table_is_small():
+    """Of JupyterLab's extension, all but what the widget has too."""
+    build = load(ROOT)
+    node = build.find_node()
+    if node is None or not build.bundler_is_installed():
+        pytest.skip("only what has built the front end can tell")
+    sizes = json.loads(subprocess.check_output([node.program, "sizes.mjs"], cwd=build.HERE))
+    (built,) = (ROOT / EXTENSION / "static").iterdir()
+    assert sizes["all"] == built.stat().st_size
+    assert sizes["all"] - sizes["table"] <= MAX_BESIDE_TABLE
 
 
 def test_the_lock_file_names_no_address():

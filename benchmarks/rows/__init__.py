@@ -27,6 +27,7 @@ MODULES = {
     "export": "exports",
     "table": "tables",
     "page": "page",
+    "lab": "lab",
     "saved": "saved",
     "grids": "grids",
 }

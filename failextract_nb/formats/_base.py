@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
+from failextract_nb.failure import redacted_in
+
 Records = Iterable[Mapping[str, Any]]
 Metadata = Mapping[str, Any]
 Report = tuple[list[dict[str, Any]], list[dict[str, Any]] | None]
@@ -57,6 +59,7 @@ class OutputFormatter:
             all_passed = [*(old_passed or ()), *not_in(old_passed or (), passed or ())]
         about = dict(metadata or {})
         about["failure_count"], about["passed_count"] = len(all_failures), len(all_passed or ())
+        about["redacted_values"] = redacted_in(all_failures)
         return self.iter_format(all_failures, all_passed, about)
 
 
@@ -97,6 +100,7 @@ class WholeFormatter(OutputFormatter):
         about = {**mapping(parts["metadata"]), **(metadata or {})}
         about["failure_count"] = len(parts["failures"])
         about["passed_count"] = len(parts.get("passed") or ())
+        about["redacted_values"] = redacted_in(parts["failures"])
         if _version(parts["metadata"]) > _version(about):  # it may hold what only that one knows
             about["schema_version"] = _version(parts["metadata"])
         return self.iter_parts({**parts, "metadata": about})

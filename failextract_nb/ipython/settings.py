@@ -9,7 +9,7 @@ from traitlets import Bool, Float, Int, List, TraitError, TraitType, Unicode, va
 from traitlets.config import Configurable
 
 from failextract_nb import capture
-from failextract_nb._redact import Rules, rules
+from failextract_nb._names import Rules, rules
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.raised import MAX_FRAMES
 

@@ -102,9 +102,8 @@ def test_commands_are_in_the_palette_and_the_menu(page, server):
     page.locator(".lm-Menu-item", has_text="Failures").last.hover()
     entries = page.locator(".lm-Menu").last.locator(".lm-Menu-item[data-command]")
     expect(entries.locator(".lm-Menu-itemLabel")).to_have_text(list(LABELS.values()))
-    expect(page.locator(".lm-Menu").last.get_by_role("menuitemcheckbox")).to_have_text(
-        ["Capture Failures"]
-    )
+    toggled = entries.and_(page.locator(".lm-mod-toggled"))
+    expect(toggled.locator(".lm-Menu-itemLabel")).to_have_text(["Capture Failures"])
     if server.app == "jupyterlab":
         notebook.shot("lab-menu")
     with page.expect_download() as download:

@@ -53,6 +53,7 @@ export interface Failure extends Raised {
   command?: string;
   exit_code?: number;
   expected?: boolean;
+  redacted?: number; // values that were removed
 }
 
 export interface Detail {
