@@ -12,11 +12,11 @@ from collections.abc import Callable
 Hide = Callable[[str, str], str]  # what was found, and the text of it -> what stands there instead
 
 _KEY = r"[A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
-# What the reader is told -> tells, casefolded, and the pattern.  Sources: the providers' own
-# descriptions of their keys, as of 2026.
+# What the reader is told -> tells, casefolded where the pattern ignores case, and the pattern.
+# Sources: the providers' own descriptions of their keys, as of 2026.
 LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     "private key": (
-        ("-----begin", "-----end", "age-secret-key-"),
+        ("-----BEGIN", "-----END", "AGE-SECRET-KEY-"),
         # A few lines of a file may have its end alone.
         (
             rf"-----BEGIN {_KEY}[\s\S]*?(?:-----END {_KEY}|\Z)"
@@ -24,19 +24,19 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
             rf"-----END {_KEY}|\bAGE-SECRET-KEY-1[0-9A-Z]{{40,}}"
         ),
     ),
-    "jwt": (("eyj",), r"(?<![\w-])eyJ[\w-]{6,}(?:(?:\.[\w-]*){2,4}|\.[\w-]{6,}\Z)"),
-    "aws key": (("akia", "asia"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "google key": (("aiza",), r"\bAIza[\w-]{35}"),
-    "google token": (("ya29.", "gocspx-"), r"\b(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
+    "jwt": (("eyJ",), r"(?<![\w-])eyJ[\w-]{6,}(?:(?:\.[\w-]*){2,4}|\.[\w-]{6,}\Z)"),
+    "aws key": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "google key": (("AIza",), r"\bAIza[\w-]{35}"),
+    "google token": (("ya29.", "GOCSPX-"), r"\b(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
     "azure key": (
-        ("accountkey=", "sharedaccesskey=", "+ast", "+asb", "+aeh", "8q~", "jqqj9"),
+        ("accountkey=", "sharedaccesskey=", "+ASt", "+ASb", "+AEh", "8Q~", "JQQJ9"),
         (
             r"(?i:(?<=AccountKey=)|(?<=SharedAccessKey=))[A-Za-z0-9+/]{20,}=*"
             r"|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{30,90}\+A(?:St|Sb|Eh)[A-Za-z0-9+/]{4,8}={0,2}"
             r"|(?<![\w.~-])[\w.~-]{3}8Q~[\w.~-]{30,40}|\b[A-Za-z0-9]{52}JQQJ9[A-Za-z0-9+/]{10,}={0,2}"
         ),
     ),
-    "alibaba key": (("ltai",), r"\bLTAI[A-Za-z0-9]{12,30}\b"),
+    "alibaba key": (("LTAI",), r"\bLTAI[A-Za-z0-9]{12,30}\b"),
     "signature": (
         ("sig=", "signature="),
         r"(?:(?<=[?&]sig=)|(?<=[?&-][Ss]ignature=))[\w%+/=~-]{20,}",
@@ -61,7 +61,7 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     "shopify token": (("shpat_", "shpss_"), r"\bshp(?:at|ss)_[a-fA-F0-9]{32}"),
     "grafana token": (("glsa_",), r"\bglsa_\w{20,}"),
     "vault token": (("hvs.",), r"\bhvs\.[\w-]{20,}"),
-    "sendgrid key": (("sg.",), r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    "sendgrid key": (("SG.",), r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
     "databricks token": (("dapi",), r"\bdapi[a-f0-9]{32}\b"),
     # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
     "bearer": (
@@ -79,19 +79,24 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 _GROUPS = {name.replace(" ", "_"): name for name in LOOKS}
 _PATTERN = re.compile("|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items()))
+
+
+def _by_mark(marks: tuple[str, ...], is_folded: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """The tells with or without capitals, under the first of ``marks`` that they hold."""
+    tells = [tell for tells, _ in LOOKS.values() for tell in tells]
+    chosen = [tell for tell in tells if (tell == tell.casefold()) is is_folded]
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(marks, ())
+    for tell in chosen:
+        mark = next(mark for mark in (*filter(None, marks), *marks) if mark in tell)
+        found[mark] = (*found[mark], tell)
+    return list(found.items())
+
+
 SHORTEST = 14  # characters of what is found without a "://" in it: xoxb- and ten more
-# Tells of what has capitals in it: nobody looks for them in a text that has none.
-_CAPITAL = (
-    "eyj", "akia", "asia", "aiza", "ltai", "jqqj9", "8q~", "+ast", "+asb", "+aeh", "sg.",
-    "gocspx-", "age-secret-key-", "-----begin", "-----end",
-)  # fmt: skip
-# The others, where they have a character that few texts hold, are looked for only where it is.
-_RARE = "_-=."
-_OTHERS = [tell for tells, _ in LOOKS.values() for tell in tells if tell not in _CAPITAL]
-_PLAIN, *_MARKED = (
-    (rare, tuple(one for one in _OTHERS if next((c for c in _RARE if c in one), "") == rare))
-    for rare in ("", *_RARE)
-)
+# Looked for only where a character of theirs is that few texts hold.
+_PLAIN, *_MARKED = _by_mark(("", "_", "-", "=", "."), is_folded=True)
+_ALL_FIT = 18  # characters: all looks but four are as long
+_CAPITALS = _by_mark(("-----", "~", "A", "J", "G"), is_folded=False)
 
 # Programs whose options have no names: what follows -u, -p and the like, also in a list of words.
 _GAP = r"[\"']?,?[ \t]*[\"']?"
@@ -129,6 +134,26 @@ def hide(text: str, folded: str, instead: Hide) -> str:
     return text
 
 
+def _has_tell(text: str, folded: str) -> bool:
+    if len(text) < _ALL_FIT:
+        return "://" in text or "xox" in text or "eyJ" in text or "LTAI" in text
+    for tell in _PLAIN[1]:
+        if tell in folded:
+            return True
+    for mark, tells in _MARKED:
+        if mark in folded:
+            for tell in tells:
+                if tell in folded:
+                    return True
+    if text != folded:
+        for mark, tells in _CAPITALS:
+            if mark in text:
+                for tell in tells:
+                    if tell in text:
+                        return True
+    return False
+
+
 def hide_options(text: str, folded: str, instead: Hide) -> str:
     """The same for what commands are given by options of one letter."""
     if " -" not in folded and "'-" not in folded and '"-' not in folded and "pass:" not in folded:
@@ -136,22 +161,6 @@ def hide_options(text: str, folded: str, instead: Hide) -> str:
     if not any(name in folded for name in _COMMANDS):
         return text
     return _OPTION.sub(lambda match: match["before"] + instead("password", match["given"]), text)
-
-
-def _has_tell(text: str, folded: str) -> bool:
-    for tell in _PLAIN[1]:
-        if tell in folded:
-            return True
-    for rare, tells in _MARKED:
-        if rare in folded:
-            for tell in tells:
-                if tell in folded:
-                    return True
-    if text != folded:
-        for tell in _CAPITAL:
-            if tell in folded:
-                return True
-    return False
 
 
 def is_card(text: str) -> bool:

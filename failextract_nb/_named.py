@@ -70,7 +70,8 @@ _PROSE = re.compile(r"[A-Za-z`][\w`'-]*(?:[ ,.]+[a-z`][\w`'-]*){2}")  # three wo
 
 # What stands for a secret that is elsewhere: {token}, ${TOKEN}, $TOKEN, %s, <token>, ***.
 _STAND_IN = re.compile(
-    r"(?:(?i:bearer|basic|token)[ \t]+)?(?:\{[^{}\s]*\}?|\$\{\w+\}|\$[A-Z_][A-Z0-9_]*|%(?:\(\w+\))?[sdr]|<[^<>]*>?\.?|[*•x.…]+"
+    r"(?:(?i:bearer|basic|token)[ \t]+)?(?:\{[^{}\s]*\}?|\$\{\w+\}|\$[A-Z_][A-Z0-9_]*"
+    r"|%(?:\(\w+\))?[sdr]|<[^<>]*>?\.?|[*•x.…]+"
     r"|(?i:none|true|false|null|nil|undefined|yes|no|on|off|ok|enabled|disabled|required|optional"
     r"|missing|invalid|expired|failed|denied))"
 )

@@ -12,9 +12,8 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from failextract_nb._names import hidden, name_in, rules, secret_name
 from failextract_nb._redact import MASK, mask, redact, redact_said, redact_traceback
-from failextract_nb._reprs import hides_itself
+from failextract_nb._reprs import CARDS, hides_itself
 from failextract_nb._safe import text_of
-from failextract_nb._scalars import CARDS
 from failextract_nb._strings import CONTAINERS, base_of, bounded, clean, module_of, type_name
 from failextract_nb.failure import CORE, Failure
 

@@ -60,12 +60,18 @@ def mask(reason: str) -> str:
 
 def masks_in(value: Any) -> int:
     """How many masks stand in JSON-native data."""
-    kind = type(value)
-    if kind is str:
-        return int(value.count(MASK))
-    if kind is dict:
-        return sum(map(masks_in, value)) + sum(map(masks_in, value.values()))
-    return sum(map(masks_in, value)) if kind is list else 0
+    texts: list[str] = []
+    waiting = [value]
+    for one in waiting:  # it grows
+        kind = type(one)
+        if kind is str:
+            texts.append(one)
+        elif kind is dict:
+            texts += one
+            waiting += one.values()
+        elif kind is list:
+            waiting += one
+    return "\n".join(texts).count(MASK)
 
 
 def count_masks(record: dict[str, Any]) -> None:
@@ -84,6 +90,9 @@ def redact_said(text: str) -> str:
     """``text`` that a program says, such as a message or a command: no code, so that a bare
     ``password=hunter2`` is a password.
     """
+    length = len(text)
+    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()):  # most are short
+        return redact_patterns(text) if rules.patterns else text
     return _redacted(text, _named.anywhere, _instead)
 
 

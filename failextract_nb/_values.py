@@ -20,23 +20,21 @@ from failextract_nb._names import MAX_NAME, hidden, name_in, rules, secret_name
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import mask, redact_said
 from failextract_nb._reprs import (
+    CARDS,
     MAX_TEXT,
     bare_object,
+    by_patterns,
     data_writer,
     hides_itself,
-    own_repr,
-    without_address,
-    wrote_repr,
-)
-from failextract_nb._scalars import (
-    CARDS,
-    by_patterns,
     moment,
     octet_array,
     octets,
+    own_repr,
     plain,
     quoted,
     whole,
+    without_address,
+    wrote_repr,
 )
 from failextract_nb._strings import clip, module_of, type_name
 

@@ -19,7 +19,7 @@ from failextract_nb._budget import TooLong
 from failextract_nb._names import rules
 from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import count_masks, redact_said
+from failextract_nb._redact import masks_in, redact_said
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -30,6 +30,7 @@ MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
+_OF_RAISED = frozenset(failure.Raised.__annotations__)
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
 
@@ -125,6 +126,7 @@ def failure_from(
     except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
+        walk.masks = masks_in(raised)
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -138,7 +140,9 @@ def failure_from(
     }
     size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     if rules.has_hidden:
-        count_masks(record)
+        others = [one for key, one in record.items() if key not in _OF_RAISED]
+        if hidden := walk.masks + masks_in(others):
+            record["redacted"] = hidden
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)

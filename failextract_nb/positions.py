@@ -22,7 +22,7 @@ from typing import NamedTuple
 from failextract_nb import failure
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact
+from failextract_nb._redact import masks_in, redact
 from failextract_nb._strings import bounded, clean
 
 MAX_POSITIONS = 10_000
@@ -43,6 +43,7 @@ class Position:
     users: bool  # the user's own code, not a library's
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
+    masks: int  # of secrets, in its frame
 
 
 def _no_positions(_code: CodeType) -> dict[int, Position]:
@@ -174,6 +175,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
+        masks=masks_in(frame) if rules.has_hidden else 0,
     )
 
 

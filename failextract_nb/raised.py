@@ -17,8 +17,9 @@ from types import (
 from typing import NamedTuple
 
 from failextract_nb import failure, positions
+from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact, redact_traceback
+from failextract_nb._redact import MASK, masks_in, redact, redact_traceback
 from failextract_nb._safe import message_of, note_of
 from failextract_nb._strings import MAX_MESSAGE, bounded, clean, module_of, type_name
 from failextract_nb.failure import Raised
@@ -45,6 +46,7 @@ class Walk:
         self.max_depth = max_depth
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
+        self.masks = 0  # in what the exceptions hold
         self.module = ""
         self.variables = Variables()
         self._bytes = 0
@@ -86,6 +88,8 @@ class Walk:
         head = "Traceback (most recent call last):\n" if pieces else ""
         text = f"{before}{head}{''.join(pieces)}{last}{members}"
         self._weigh(out)
+        if rules.has_hidden:
+            self.masks += _masks_of(out, entries)
         return out, text, place
 
     def _weigh(self, out: Raised) -> None:
@@ -147,6 +151,15 @@ class Walk:
             out["exceptions_omitted"] = omitted
             text += f"  └─ … {omitted} more\n"
         return text
+
+
+def _masks_of(out: Raised, entries: list[Entry]) -> int:
+    """What ``masks_in`` counts, but for causes and members, in a third of its time."""
+    texts = [out["exception_message"], *out.get("notes", ())]
+    for held in out.get("locals", ()):
+        texts += held.values() if held else ()
+    frames = sum([position.masks for _, position in entries])
+    return frames + masks_in(out["extracted_code"][len(entries) :]) + "\n".join(texts).count(MASK)
 
 
 _LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}
