@@ -147,7 +147,9 @@ def test_what_a_failed_run_is(page, lab):
     go_on = "%%failextract --continue\n1 / 0"
     again = "if os.path.exists('go'):\n    1 / 0\n"
     notebook = open_notebook(
-        page, lab, [LOAD, THREAD, go_on, LATER, f"print('waits', flush=True)\n{UNTIL_GO}1 / 0", again]
+        page,
+        lab,
+        [LOAD, THREAD, go_on, LATER, f"print('waits', flush=True)\n{UNTIL_GO}1 / 0", again],
     )
     for index in range(4):
         notebook.run(index)
