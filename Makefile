@@ -77,7 +77,7 @@ lab: $(VENV)/.lab  ## open JupyterLab on the notebooks
 
 clean:  ## remove what was made, environments too
 	rm -rf build dist $(VENV) $(LOWEST) $(LAB_LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf failextract_nb/widget/static $(NODE_MODULES)
+	rm -rf failextract_nb/widget/static failextract_nb/labextension $(NODE_MODULES)
 
 # An editable install has a copy of JupyterLab's extension; this environment takes it as it is now.
 define link

@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    unit, value = row["unit"], row["value"]
+    unit, value = row.get("unit", ""), row["value"]
     bounds = [
         f"{bound['sign']} {number(bound['limit'], unit).removesuffix(' faster')}" if bound else ""
         for bound in (row.get("must"), row.get("reach"))

@@ -39,12 +39,12 @@ class _Numbered(dict[Hashable, int]):
         return number
 
 
-def _hashable(value: Any) -> Hashable:
+def _hashable(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
         return repr(value)
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 class Column:
@@ -103,7 +103,11 @@ def equality(record: Record) -> tuple[Any, ...]:
 
 def _group(record: Record) -> int:
     """One number for all equal failures: 64 bits, so that a hundred thousand need no more."""
-    return hash(_hashable(equality(record)))
+    found = equality(record)
+    try:
+        return hash(found)
+    except TypeError:  # a list or so, in a record of a user's
+        return hash(repr(found))
 
 
 def _tags(record: Record) -> str | tuple[str, ...] | None:

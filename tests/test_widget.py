@@ -244,7 +244,7 @@ def test_a_thread_that_cannot_be_started(table, extractor, monkeypatch):
 
 
 def test_failures_of_many_threads_wake_one_look(table, extractor):
-    """However they race: one timer, beside one that is just ending."""
+    """However they race: one that waits, beside one that is just ending."""
     old = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -728,6 +728,20 @@ def test_undo_keeps_what_is_newer(table, extractor):
     ask(table, "undo")
     assert [one["exception_message"] for one in extractor.failures] == ["new"]
     assert [one["test_name"] for one in extractor.passed_tests] == [f"new {n}" for n in range(10)]
+
+
+def test_python_can_do_what_a_reader_does(table, extractor):
+    """Sort, select, clear, bring back, and let go of it."""
+    add(extractor, 3)
+    table.wish(sort="message", descending=False, grouped=False)
+    assert list(table.frame["message"]) == ["message 0", "message 1", "message 2"]
+    table.select("only", ["f2"])
+    assert list(table.selected["message"]) == ["message 1"]
+    assert (table.clear(), len(extractor.failures)) == (3, 0)
+    assert (table.undo(), len(extractor.failures)) == (3, 3)
+    table.clear()
+    table.forget()
+    assert (table.undo(), len(extractor.failures)) == (0, 0)
 
 
 def test_what_can_come_back_is_told_and_can_be_let_go(table, extractor):

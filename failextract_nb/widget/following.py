@@ -47,7 +47,7 @@ class Follower:
 
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
-        self._timer: threading.Thread | None = None
+        self._waiting: threading.Thread | None = None
         self._woken = False
         self._pause = PAUSE
         self._process = failure.process_id
@@ -71,19 +71,19 @@ class Follower:
     @property
     def is_awake(self) -> bool:
         """Whether there will be a look soon."""
-        return self._timer is not None
+        return self._waiting is not None
 
     def wake(self) -> None:
         """Something is new.  A forked child leaves the page to its parent."""
         self._woken = True
         with self._starting:
-            if self._timer is not None or self._process != failure.process_id:
+            if self._waiting is not None or self._process != failure.process_id:
                 return
             # Not a Timer, which has no name: the user's threads are numbered as without us.
-            timer = threading.Thread(target=self._wait, name="failextract-look", daemon=True)
+            waiting = threading.Thread(target=self._wait, name="failextract-look", daemon=True)
             with suppress(RuntimeError):  # no thread can be started: the next failure tries again
-                timer.start()
-                self._timer = timer
+                waiting.start()
+                self._waiting = waiting
 
     def _wait(self) -> None:
         time.sleep(self._pause)
@@ -97,6 +97,6 @@ class Follower:
         except Exception as error:  # noqa: BLE001  # as a thread's failure it would wake us again
             FailureExtractor._store.note_problem("the table", error)
         self._pause = max(PAUSE, (time.monotonic() - started) / SHARE)
-        self._timer = None
+        self._waiting = None
         if self._woken:  # meanwhile
             self.wake()

@@ -28,6 +28,18 @@ for number in range({count}):
         {{"exception_type": "ValueError", "exception_message": f"{message} {{number}}{padding}"}}
     )
 """
+# Failures that are there long before the cell ends, which it does when the test makes a file.
+WORK = """import os, time
+from failextract_nb import FailureExtractor
+def work(count):
+    for number in range(count):
+        try:
+            [][number]
+        except IndexError:
+            FailureExtractor().add_failure({"exception_message": f"while it runs {number}"})
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+"""
 
 
 class Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from browser.server import Server
 
-# It gives back what it is told, and knows no Python.
+# It knows no Python, and gives back all that it was ever asked to run.
 ECHO = """
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
@@ -19,9 +19,11 @@ class Echo(Kernel):
     implementation = banner = "Echo"
     implementation_version = "1"
     language_info = {"name": "echo", "mimetype": "text/plain", "file_extension": ".txt"}
+    heard = []
     def do_execute(self, code, silent, *_, **__):
-        if not silent:
-            self.send_response(self.iopub_socket, "stream", {"name": "stdout", "text": code})
+        self.heard.append(code)
+        content = {"name": "stdout", "text": repr(self.heard)}
+        self.send_response(self.iopub_socket, "stream", content)
         return {"status": "ok", "execution_count": self.execution_count, "user_expressions": {}}
 IPKernelApp.launch_instance(kernel_class=Echo)
 """
@@ -35,11 +37,27 @@ IPKernelApp.launch_instance(kernel_class=Older)
 """
 
 
+# As where the kernel's environment does not have the package.
+MISSING = """import sys
+class Missing:
+    def find_spec(name, path, target=None):
+        if name == "failextract_nb":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+sys.meta_path.insert(0, Missing)
+"""
+WITHOUT = f"""{MISSING}
+from ipykernel.kernelapp import IPKernelApp
+IPKernelApp.launch_instance()
+"""
+KERNELS = {"echo": ("echo", ECHO), "older": ("python", OLDER), "without": ("python", WITHOUT)}
+
+
 @contextmanager
-def more_kernels(server: Server) -> Iterator[None]:
-    """Let notebooks of a server have the kernels ``echo`` and ``older``."""
+def more_kernels(server: Server, *names: str) -> Iterator[None]:
+    """Let notebooks of a server have these of the kernels ``KERNELS``."""
     folder = Path(server.env["JUPYTER_DATA_DIR"]) / "kernels"
-    for name, language, code in (("echo", "echo", ECHO), ("older", "python", OLDER)):
+    for name in names:
+        language, code = KERNELS[name]
         (folder / name).mkdir(parents=True)
         script = folder / name / "kernel.py"
         script.write_text(code)

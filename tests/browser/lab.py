@@ -83,6 +83,11 @@ class Notebook:
 
     def load(self) -> None:
         """Load the page, for the first time or again, until the kernel is idle; it goes on."""
+        self.visit()
+        self.wait(READY)
+
+    def visit(self) -> None:
+        """Load the page, and do not wait for the kernel."""
         if self.server.app == "jupyterlab":
             # A workspace of its own: JupyterLab would open again what the test before had open.
             self.page.goto(f"{self.server.address}lab/workspaces/{self.folder.name}")
@@ -91,7 +96,7 @@ class Notebook:
             self.ask('await app.restored; await app.commands.execute("docmanager:open", { path })')
         else:
             self.page.goto(f"{self.server.address}notebooks/{self.path}")
-        self.wait(READY)
+            self.wait("app?.shell")
 
     def cells(self) -> int:
         return self.ask("return notebook.widgets.length")

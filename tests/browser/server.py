@@ -136,7 +136,7 @@ class Server:
         except psutil.Error:
             return False
 
-    def stop(self, seconds: float = 15) -> None:
+    def stop(self, seconds: float = 60) -> None:
         """Stop kernels and server; AssertionError naming the processes that had to be killed."""
         if self.process.poll() is None:
             self.shutdown_kernels()

@@ -1,4 +1,4 @@
-"""Where the table is shown: Notebook 7, again, twice, in nbconvert's HTML."""
+"""Where the table is shown: Notebook 7, again, twice, without a kernel, in nbconvert's HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from browser import axe
 from browser.failing import LOAD, SHOW, Table, add, open_table
-from browser.lab import Notebook
+from browser.lab import Notebook, open_notebook
 from browser.sample import TOTAL, open_sample
 
 MODULES = Path(__file__).parent.parent.parent / "labextension" / "node_modules"
@@ -221,3 +221,30 @@ def check_static(output) -> None:
 def test_nbconvert_without_widget_state_shows_the_static_table(converted, executed):
     page = converted(executed[False])
     check_static(page.locator(".jp-OutputArea-output").last)
+
+
+# The environment of the server need not be that of the kernel.
+NO_EXTENSION = """window._JUPYTERLAB = new Proxy({}, {
+    set(containers, name, container) {
+        const none = { init() {}, get: async () => () => ({ __esModule: true, default: [] }) };
+        containers[name] = name === "failextract-nb" ? none : container;
+        return true;
+    },
+});"""
+
+
+def test_a_notebook_without_a_kernel_shows_the_static_table(page, lab, executed, watch):
+    """Where JupyterLab does not have the extension that would show the saved failures."""
+    page.add_init_script(NO_EXTENSION)
+    notebook = open_notebook(page, lab, [])
+    nbformat.write(executed[False], notebook.folder / "closed.ipynb")
+    notebook.ask(
+        """await app.commands.execute("docmanager:open", {
+            path: args[0], kernelPreference: { autoStartDefault: false, shouldStart: false },
+        });""",
+        f"{notebook.folder.name}/closed.ipynb",
+    )
+    check_static(notebook.panel.locator(".jp-OutputArea-output").last)
+    # ipywidgets looks for the kernel of any widget that it finds in a notebook.
+    assert all("reading 'kernel'" in error for error in watch.errors), watch.errors
+    watch.forget()

@@ -146,7 +146,11 @@ def test_what_a_failed_run_is(page, lab):
     """A thread counts, and --continue; neither what is expected to fail nor what is stopped."""
     go_on = "%%failextract --continue\n1 / 0"
     again = "if os.path.exists('go'):\n    1 / 0\n"
-    notebook = open_notebook(page, lab, [LOAD, THREAD, go_on, LATER, f"{UNTIL_GO}1 / 0", again])
+    notebook = open_notebook(
+        page,
+        lab,
+        [LOAD, THREAD, go_on, LATER, f"print('waits', flush=True)\n{UNTIL_GO}1 / 0", again],
+    )
     for index in range(4):
         notebook.run(index)
     marked(notebook, {1: "!", 2: "!"})
@@ -176,6 +180,7 @@ def test_what_a_failed_run_is(page, lab):
     (notebook.folder / "go").unlink()
     notebook.start(4)
     notebook.cell(4).get_by_text("[*]:").wait_for()
+    notebook.output(4).get_by_text("waits").wait_for()  # before that, an interrupt is nobody's
     marked(notebook, {1: "!", 2: "!", 3: "2"})
     notebook.ask("await kernel.interrupt()")
     notebook.finished(4)

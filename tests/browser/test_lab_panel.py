@@ -6,29 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import axe
-from browser.failing import LOAD, add_many, ask
+from browser.failing import LOAD, WORK, add_many, ask
+from browser.kernels import MISSING
 from browser.lab import open_notebook
 from browser.lab_panel import NOT_LOADED, Panel, make_current, open_beside
 
-# Its failures are there long before it ends: when the test makes a file.
-WORK = """import os, time
-from failextract_nb import FailureExtractor
-def work(count):
-    for number in range(count):
-        try:
-            [][number]
-        except IndexError:
-            FailureExtractor().add_failure({"exception_message": f"while it runs {number}"})
-    while not os.path.exists("go"):
-        time.sleep(0.01)
-"""
-# As where the kernel's environment does not have it.
-MISSING = """import sys
-class Missing:
-    def find_spec(name, path, target=None):
-        if name == "failextract_nb":
-            raise ModuleNotFoundError(f"No module named {name!r}")
-sys.meta_path.insert(0, Missing)"""
 # What JupyterLab's shortcuts do to cells and to the page.
 KEYS = [
     *"a b d d x z m y r c v 1 0 0 i i j k".split(),

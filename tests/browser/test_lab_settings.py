@@ -4,52 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from browser.failing import ask
+from browser.kernels import more_kernels
 from browser.lab import READY, open_notebook
 from browser.lab_panel import NOT_LOADED, Panel, make_current, open_beside
 from browser.server import until
-from browser.test_lab_panel import MISSING
 
 IS_LOADED = "import sys; print('failextract_nb' in sys.modules)"
 MESSAGES = "[one['exception_message'] for one in FailureExtractor().failures]"
-# It knows no Python, and keeps what it is asked to run.
-ECHO = """
-from ipykernel.kernelapp import IPKernelApp
-from ipykernel.kernelbase import Kernel
-class Echo(Kernel):
-    implementation = banner = "Echo"
-    implementation_version = "1"
-    language_info = {"name": "echo", "mimetype": "text/plain", "file_extension": ".txt"}
-    heard = []
-    def do_execute(self, code, silent, *_, **__):
-        self.heard.append(code)
-        content = {"name": "stdout", "text": repr(self.heard)}
-        self.send_response(self.iopub_socket, "stream", content)
-        return {"status": "ok", "execution_count": self.execution_count, "user_expressions": {}}
-IPKernelApp.launch_instance(kernel_class=Echo)
-"""
-START = "\nfrom ipykernel.kernelapp import IPKernelApp\nIPKernelApp.launch_instance()"
 
 
 @pytest.fixture
 def kernels(server):
     """The server, with two kernels more: ``echo``, and ``without`` failextract_nb."""
-    folder = Path(server.env["JUPYTER_DATA_DIR"]) / "kernels"
-    for name, language, code in (("echo", "echo", ECHO), ("without", "python", MISSING + START)):
-        (folder / name).mkdir(parents=True)
-        script = folder / name / "kernel.py"
-        script.write_text(code)
-        argv = [sys.executable, str(script), "-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": name.title(), "language": language}
-        (folder / name / "kernel.json").write_text(json.dumps(spec))
-    yield server
-    shutil.rmtree(folder)
+    with more_kernels(server, "echo", "without"):
+        yield server
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ COLOURS = """(table) => {
     const { backgroundColor, color } = getComputedStyle(table);
     return [backgroundColor, color];
 }"""
-# What of the table is wider than it, other than what scrolls by itself.
-WIDER = """(table) => {
-    const { left, right } = table.getBoundingClientRect();
-    const scrolls = (one) => one.closest(".ft-grid, pre, .ft-message");
-    return [...table.querySelectorAll("*")]
+# What within an element is wider than a box around it, other than what scrolls by itself.
+WIDER = """(element, [around, scrolling]) => {
+    const { left, right } = element.closest(around).getBoundingClientRect();
+    const scrolls = (one) => one.closest(scrolling);
+    return [...element.querySelectorAll("*")]
         .filter((one) => one.checkVisibility() && (!scrolls(one) || one === scrolls(one)))
         .filter((one) => {
             const box = one.getBoundingClientRect();
@@ -33,8 +33,12 @@ WIDER = """(table) => {
         })
         .map((one) => one.outerHTML.slice(0, 100));
 }"""
-
 SIDEWAYS = "(grid) => grid.scrollWidth - grid.clientWidth"  # pixels that the lines can scroll
+
+
+def wider(element: Locator, around: str, scrolling: str) -> list[str]:
+    """What stands out of the box that ``around`` names, as HTML."""
+    return element.evaluate(WIDER, [around, scrolling])
 
 
 def wear(notebook: Notebook, theme: str) -> None:
@@ -57,7 +61,7 @@ def check_in_every_theme(notebook: Notebook, table: Table, name: str) -> None:
 
 def check_fits(table: Table, part: Locator | None = None) -> None:
     """Nothing is wider than the table, and a mouse reaches every control of it, or of a part."""
-    assert table.element.evaluate(WIDER) == []
+    assert wider(table.element, ".ft-table", ".ft-grid, pre, .ft-message") == []
     for control in (part or table.element).locator("button, summary, select, input").all():
         if control.is_visible() and control.is_enabled():
             control.click(trial=True)
@@ -106,7 +110,7 @@ def test_what_narrows_and_clears_reads_in_both_themes(page, lab):
     notebook, table = open_sample(page, lab)
     for title in ("Origin", "Cell", "Thread", "Tag", "Columns", "Exception"):
         menu = table.open_menu(title)
-        assert table.element.evaluate(WIDER) == []
+        assert wider(table.element, ".ft-table", ".ft-grid, pre, .ft-message") == []
         axe.check(page)
     menu.get_by_label("KeyError").check()
     menu.get_by_label("TimeoutError").check()

@@ -159,7 +159,7 @@ def test_a_long_export_shows_its_progress_and_is_cancelled(page, lab, target):
     expect(bar).to_be_hidden()
     notebook.wait("kernel.status === 'idle'")
     assert set(notebook.folder.iterdir()) == files
-    assert ask(notebook, "len(FailureTable().jobs)") == 0
+    assert ask(notebook, "len(FailureTable().live.jobs)") == 0
 
     (notebook.folder / "go").touch()
     choose(table, "Where it goes", "download")

@@ -8,19 +8,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from browser.failing import add, add_many, ask, open_table
+from browser.failing import WORK, add, add_many, ask, open_table
 
-WORK = """import os, time
-from failextract_nb import FailureExtractor
-def work():
-    for number in range(3):
-        try:
-            [][number]
-        except IndexError:
-            FailureExtractor().add_failure({"exception_message": f"while it runs {number}"})
-    while not os.path.exists("go"):
-        time.sleep(0.01)
-work()"""
 TRICKLE = """import time
 started = time.monotonic()
 for number in range(400):
@@ -37,7 +26,7 @@ NOTE_UPDATES = """status => {
 
 def test_failures_are_seen_while_a_cell_runs(page, lab):
     """And so are their details; a search is answered, too."""
-    notebook, table = open_table(page, lab, ["1 / 0"], more=[WORK])
+    notebook, table = open_table(page, lab, ["1 / 0"], more=[f"{WORK}work(3)"])
     notebook.wait("[...kernel._comms.values()].every((comm) => comm.subshellId)")
     notebook.start(3)
     expect(table.column("message").first).to_have_text("while it runs 2")

@@ -25,15 +25,15 @@ export function connectionOf(context: ISessionContext): Connection | null {
 }
 
 /**
- * Calls `follow` with the connection that a session has, now and whenever it or what it knows
+ * Calls `tell` with the connection that a session has, now and whenever it or what it knows
  * changes; until the function that is returned is called.
  */
 export function follow(
   context: ISessionContext,
-  follow: (connection: Connection | null) => void,
+  tell: (connection: Connection | null) => void,
 ): () => void {
   let followed: Connection | null = null;
-  const told = () => follow(followed);
+  const told = () => tell(followed);
   const change = () => {
     followed?.changed.disconnect(told);
     followed = connectionOf(context);

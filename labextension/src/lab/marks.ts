@@ -46,14 +46,14 @@ class Mark {
     private readonly cell: Cell,
     private readonly find: (model: ICellModel) => Failed | null,
     private readonly trans: TranslationBundle,
-    clicked: (cell: Cell, failed: Failed) => void,
+    clicked: (failed: Failed) => void,
   ) {
     this.#node.type = "button";
     this.#node.className = "fx-mark";
     this.#node.addEventListener("click", (event) => {
       event.stopPropagation();
       const found = this.find(this.cell.model);
-      if (found) clicked(this.cell, found);
+      if (found) clicked(found);
     });
     // The notebook would make the cell active, and take the focus.
     this.#node.addEventListener("mousedown", (event) => event.stopPropagation());
@@ -114,7 +114,7 @@ export class Marks {
   constructor(
     private readonly panel: NotebookPanel,
     private readonly trans: TranslationBundle,
-    private readonly clicked: (cell: Cell, failed: Failed) => void,
+    private readonly clicked: (failed: Failed) => void,
   ) {
     panel.content.modelChanged.connect(this.#onModel);
     this.#unfollow = follow(panel.sessionContext, (connection) => {
@@ -171,14 +171,17 @@ export class AllMarks {
 
   set areWanted(yes: boolean) {
     this.#areWanted = yes;
-    if (yes) this.tracker.forEach((panel) => this.#put(panel));
-    else for (const marks of this.#marks.values()) marks.dispose();
-    if (!yes) this.#marks.clear();
+    if (yes) {
+      this.tracker.forEach((panel) => this.#put(panel));
+      return;
+    }
+    for (const marks of this.#marks.values()) marks.dispose();
+    this.#marks.clear();
   }
 
   #put(panel: NotebookPanel): void {
     if (!this.#areWanted || this.#marks.has(panel)) return;
-    const clicked = (_: Cell, failed: Failed) => this.clicked(panel, failed);
+    const clicked = (failed: Failed) => this.clicked(panel, failed);
     this.#marks.set(panel, new Marks(panel, this.trans, clicked));
     panel.disposed.connect(() => this.#marks.delete(panel));
   }

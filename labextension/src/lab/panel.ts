@@ -50,10 +50,6 @@ export class FailurePanel extends Widget {
     super.dispose();
   }
 
-  get notebook(): NotebookPanel | null {
-    return this.#notebook;
-  }
-
   /** Shows the failures of this notebook's kernel, whatever kernel that will be. */
   follow(notebook: NotebookPanel | null): void {
     if (notebook === this.#notebook && notebook) return;

@@ -55,7 +55,7 @@ export class FailureButton extends Widget {
   }
 
   #open(): void {
-    const menu = exportMenu(this.commands, this.#connection, this.trans);
+    const menu = exportMenu(this.commands, this.#connection);
     const { left, bottom } = this.#more.getBoundingClientRect();
     menu.aboutToClose.connect(() => {
       this.#more.focus({ preventScroll: true });
@@ -66,13 +66,8 @@ export class FailureButton extends Widget {
 }
 
 /** One entry for each format that the kernel knows, all of them, and the clipboard. */
-export function exportMenu(
-  commands: CommandRegistry,
-  connection: Connection | null,
-  trans: TranslationBundle,
-): Menu {
+function exportMenu(commands: CommandRegistry, connection: Connection | null): Menu {
   const menu = new Menu({ commands });
-  menu.title.label = trans.__("Export Failures");
   for (const format of connection?.glance?.formats ?? [])
     menu.addItem({ command: ids.export, args: { format } });
   if (connection?.glance) menu.addItem({ type: "separator" });
