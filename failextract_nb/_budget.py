@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 SECONDS = 0.1  # that one value may take
-TICK = 0.02  # seconds between two looks at the clock
-IDLE = 5.0  # seconds without a call after which nobody looks at it any more
+TICK = 0.02  # seconds between two looks at who is still at the same value
+IDLE = 5.0  # seconds without a value after which nobody looks any more
 AGAIN = 0.5  # seconds until it is tried again: it may have been swallowed
 GRUDGE = 10.0  # seconds for which a class that took too long is not asked again
 MAX_SLOW = 1_000  # classes that are remembered
@@ -33,66 +33,65 @@ class TooLong(BaseException):
     """Raised inside what took too long, and by ``limited``."""
 
 
-class _Watch:
-    """One call that is on its way."""
+class _Work:
+    """A call that is on its way."""
 
-    __slots__ = ("before", "deadline", "fired", "ident", "is_open")
-
-    def __init__(self, ident: int) -> None:
-        self.ident = ident
-        self.deadline = time.monotonic() + SECONDS
-        self.fired = False
-        self.is_open = True  # it may be broken off
-        self.before = _listen(ident)  # what the signal did, where it breaks in; else None
+    is_broken = False
 
 
-_lock = threading.Lock()
-_watches: dict[int, _Watch] = {}  # by thread
+_busy: dict[int, _Work] = {}  # by thread
+_broken: dict[int, float] = {}  # threads that were broken into, and when it is tried again
+_lock = threading.Lock()  # held while one is broken into
 # By the id of a class, which another may have when it is gone: until when it is not asked.
 _slow: dict[int, tuple[weakref.ref[type], float]] = {}
 _running = False
-_last = 0.0
+_listening = _WAKE is None  # the main thread was asked to
 
 
 def limited(call: Callable[[Any], T], value: Any) -> T:
     """``call(value)``; TooLong after ``SECONDS``, at once for a class that just took so long."""
-    global _last  # noqa: PLW0603  # how long the watch goes on
     if _slow and _is_slow(type(value)):
         raise TooLong
     ident = get_ident()
-    if ident in _watches:  # a repr in a repr: the time of the outer one counts
+    if ident in _busy:  # a repr in a repr: the time of the outer one counts
         return call(value)
-    watch = _Watch(ident)
-    _last = watch.deadline
+    if not (_running and _listening):
+        _start(ident)
+    work = _Work()
     try:
+        _busy[ident] = work
         try:
-            _watches[ident] = watch
-            if not _running:
-                _start()
-            answer = call(value)
+            return call(value)
         finally:
-            watch.is_open = False
-            _settle(watch)
+            if _busy.pop(ident, None) is not work:
+                _settle(ident)
     except KeyboardInterrupt:
         raise
     except BaseException:
-        if not watch.fired:
+        if not work.is_broken:
             raise
-        _settle(watch)  # it may have landed while that was done
+        _settle(ident)  # it may have landed while that was done
         _remember(type(value))
         raise TooLong from None  # whatever the call made of it
-    finally:
-        if watch.before is not None:
-            _signal.signal(_WAKE, watch.before)
-    return answer
 
 
-def _settle(watch: _Watch) -> None:
-    """After this nothing breaks in any more."""
-    with _lock:
-        _watches.pop(watch.ident, None)
-    if watch.fired and watch.before is None:
-        _let_land()
+def _settle(ident: int) -> None:
+    """After this nothing breaks in any more.
+
+    What was raised in this thread, and may not be there yet, comes here.  CPython could take it
+    back, but would go on looking for it then: under a profiler, for ever.
+    """
+    while True:
+        try:
+            with _lock:
+                _busy.pop(ident, None)
+                _broken.pop(ident, None)
+            _raise_in(ident)  # there is one at most
+            while True:
+                pass
+        except TooLong:
+            if ident not in _broken:
+                return
 
 
 def _remember(cls: type) -> None:
@@ -111,45 +110,13 @@ def _is_slow(cls: type) -> bool:
     return False
 
 
-def _listen(ident: int) -> Any:
-    """Have the signal break into the main thread; what it did before, or None."""
-    if _WAKE is None or ident != threading.main_thread().ident:
-        return None
-    before = _signal.getsignal(_WAKE)
-    if before is not _signal.SIG_DFL:  # somebody uses it
-        return None
-    _signal.signal(_WAKE, _broken_into)
-    return before
-
-
-def _broken_into(_number: int, _frame: Any) -> None:
-    watch = _watches.get(get_ident())
-    if watch is not None and watch.fired and watch.is_open:
-        raise TooLong
-
-
-def _raise_in(ident: int) -> None:
-    """Raise TooLong in a thread as soon as it runs Python code."""
-    import ctypes
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(TooLong))
-
-
-def _let_land() -> None:
-    """Have what was raised in this thread, and may not be there yet, come here.
-
-    CPython can take it back, but goes on looking for it then: with a profiler, for ever.
-    """
-    try:
-        _raise_in(get_ident())  # there is one at most
-        while True:
-            pass
-    except TooLong:
-        pass
-
-
-def _start() -> None:
-    global _running  # noqa: PLW0603  # the one thread that looks at the clock
+def _start(ident: int) -> None:
+    """Have somebody look at the clock, and the signal break into the main thread."""
+    global _listening, _running  # noqa: PLW0603
+    if not _listening and ident == threading.main_thread().ident:
+        _listening = True
+        if _signal.getsignal(_WAKE) is _signal.SIG_DFL:  # else somebody uses it
+            _signal.signal(_WAKE, _broken_into)
     with _lock:
         if _running:
             return
@@ -160,35 +127,69 @@ def _start() -> None:
         _running = False
 
 
+def _broken_into(_number: int, _frame: Any) -> None:
+    if get_ident() in _broken:
+        raise TooLong
+
+
+def _raise_in(ident: int) -> None:
+    """Raise TooLong in a thread as soon as it runs Python code."""
+    import ctypes
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(TooLong))
+
+
 def _watch() -> None:
     global _running  # noqa: PLW0603
     pause = threading.Event()
+    seen: dict[int, tuple[_Work, float]] = {}  # who is at what, and since when
+    last = time.monotonic()
     while True:
         pause.wait(TICK)
         now = time.monotonic()
-        with _lock:
-            for watch in list(_watches.values()):
-                if watch.is_open and now > watch.deadline:
-                    _break(watch, now)
-            if not _watches and now - _last > IDLE:
-                _running = False
+        before, seen = seen, {}
+        for ident, work in list(_busy.items()):
+            known, since = before.get(ident, (None, 0.0))
+            seen[ident] = work, since if known is work else now
+            if known is work and now - since > SECONDS - 2 * TICK:
+                _break(ident, work, now)
+        for ident, again in list(_broken.items()):
+            if now > again:
+                _break(ident, None, now)
+        if seen or _broken:
+            last = now
+        elif now - last > IDLE:
+            _running = False
+            return
+
+
+def _break(ident: int, work: _Work | None, now: float) -> None:
+    """Break into a thread that is at this ``work``; None: that was broken into before."""
+    with _lock:
+        if work is None:
+            if ident not in _broken:
                 return
-
-
-def _break(watch: _Watch, now: float) -> None:
-    watch.fired = True
-    watch.deadline = now + AGAIN
-    if watch.before is None:
-        _raise_in(watch.ident)
-    else:
-        _signal.pthread_kill(watch.ident, _WAKE)  # ends a call that waits, too
+        else:
+            taken = _busy.pop(ident, None)
+            if taken is not work:
+                if taken is not None:  # it has begun something else
+                    _busy[ident] = taken
+                return
+            work.is_broken = True
+        _broken[ident] = now + AGAIN
+        is_main = ident == threading.main_thread().ident
+        if is_main and _WAKE is not None and _signal.getsignal(_WAKE) is _broken_into:
+            _signal.pthread_kill(ident, _WAKE)  # ends a call that waits, too
+        else:
+            _raise_in(ident)
 
 
 def _forget() -> None:
     """In a forked child: its parent's threads, and what they were doing, are not there."""
     global _lock, _running
     _lock, _running = threading.Lock(), False
-    _watches.clear()
+    _busy.clear()
+    _broken.clear()
 
 
 if hasattr(os, "register_at_fork"):

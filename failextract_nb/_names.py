@@ -67,7 +67,7 @@ class Rules:
 
     def __init__(self) -> None:
         self.changes = 0
-        self.has_hidden = False  # something was removed since the process started
+        self.hidden = 0  # another number whenever something was removed; 0: never yet
         self._watchers: list[Callable[[], None]] = []
         self.set()
 
@@ -117,13 +117,16 @@ def secret_name(name: str) -> str | None:
 
 
 def hidden(name: str, value: object) -> str | None:
-    """The same for this very value: a flag, None and an empty text hide nothing."""
+    """The same for this very value."""
     reason = secret_name(name)
-    if reason is None or value is None or type(value) is bool:
-        return None
-    if type(value) is str and (not value or shows_folder(name, value[0])):
-        return None
-    return reason
+    return reason if reason is not None and can_be_secret(name, value) else None
+
+
+def can_be_secret(name: str, value: object) -> bool:
+    """Whether there is anything to hide: not in a flag, in None and in an empty text."""
+    if value is None or type(value) is bool:
+        return False
+    return type(value) is not str or bool(value and not shows_folder(name, value[0]))
 
 
 @lru_cache(maxsize=4096)

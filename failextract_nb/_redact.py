@@ -7,8 +7,9 @@ name is secret, what follows it is looked at.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from failextract_nb import _looks, _named
@@ -23,7 +24,9 @@ _STEMS = (
 )  # fmt: skip
 _PAIRS = rf"(?:{'|'.join(KEYS)})[_.-]?keys?|(?:{'|'.join(PASSES)})[_.-]?pass"
 _PAIR = re.compile(_PAIRS)
-_SIGNS = ("'", "=", ":", "-", '"', "<", "%")
+_SIGNS = b"'=:-\"<%"  # one of them is between a name and its value
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 \n,;()[]{}!?/*#@$&|^`>\\"  # tells nothing
+_NAMING = bytes({*_SIGNS}.difference(_looks.SIGNS))
 _SHORTEST = 6  # pwd='' and what is shorter hide nothing
 
 
@@ -50,11 +53,12 @@ class _Stems:
 
 
 _stems = _Stems()
+_numbers = itertools.count(1)
 
 
 def mask(reason: str) -> str:
     """What stands where a secret stood."""
-    rules.has_hidden = True
+    rules.hidden = next(_numbers)
     return f"{MASK}{reason}]"
 
 
@@ -71,12 +75,17 @@ def masks_in(value: Any) -> int:
             waiting += one.values()
         elif kind is list:
             waiting += one
+    return masks_among(texts)
+
+
+def masks_among(texts: Iterable[str]) -> int:
+    """How many masks stand in texts."""
     return "\n".join(texts).count(MASK)
 
 
 def count_masks(record: dict[str, Any]) -> None:
     """Say in ``record`` how many values were removed from it, where some were."""
-    if rules.has_hidden and (count := masks_in(record)):
+    if rules.hidden and (count := masks_in(record)):
         known = record.get("redacted")
         record["redacted"] = max(count, known) if type(known) is int else count
 
@@ -120,18 +129,18 @@ def _redacted(
     if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()) or not rules.is_on:
         return text
     folded = _folded(text)
-    if length >= _looks.SHORTEST or "://" in text:
+    signs = folded.encode(errors="replace").translate(None, _PLAIN)
+    if signs.strip(_NAMING) or _looks.may_be_in(folded):
         shown = _looks.hide(text, folded, instead)
         if "-" in folded:
             shown = _looks.hide_options(shown, folded, instead)
         if shown is not text:
             text, folded = shown, _folded(shown)
-    for sign in _SIGNS:
-        if sign in folded:
-            if _stems.are_in(folded):
-                return _hide_named(text, folded, is_said(text), instead)
-            break
-    return text
+    return (
+        _hide_named(text, folded, is_said(text), instead)
+        if signs and _stems.are_in(folded)
+        else text
+    )
 
 
 def _instead(what: str, found: str) -> str:

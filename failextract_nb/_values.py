@@ -16,9 +16,9 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
-from failextract_nb._names import MAX_NAME, hidden, name_in, rules, secret_name
+from failextract_nb._names import MAX_NAME, can_be_secret, hidden, name_in, rules, secret_name
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import mask, redact_said
+from failextract_nb._redact import MASK, mask, redact_said
 from failextract_nb._reprs import (
     CARDS,
     MAX_TEXT,
@@ -126,7 +126,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
-        if reason is not None and hidden(name_in(key), item):
+        if reason is not None and can_be_secret(name_in(key), item):
             parts.append(f"{shown}: {mask(reason)}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
@@ -148,7 +148,7 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
     if type(key) is not str:
         return _text(key, depth), secret_name(name_in(key))
     described = quoted(key, depth), secret_name(key)
-    if len(key) <= MAX_NAME:
+    if len(key) <= MAX_NAME and MASK not in described[0]:  # who counts masks has to be told
         if len(_keys) >= MAX_KEYS:
             _keys.clear()
         _keys[key] = described

@@ -19,7 +19,7 @@ from failextract_nb._budget import TooLong
 from failextract_nb._names import rules
 from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import masks_in, redact_said
+from failextract_nb._redact import masks_among, masks_in, redact_said
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -30,7 +30,8 @@ MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
-_OF_RAISED = frozenset(failure.Raised.__annotations__)
+# The texts of every record that may hold a secret, but for those of its exceptions.
+_TEXTS_BESIDE = ("exception_traceback", "test_name", "test_file", "test_module", "thread_name")
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
 
@@ -64,7 +65,7 @@ class _Latest(threading.local):
 latest = _Latest()
 
 # Sources come again with every failure of a cell or function; by whether they are code.
-_texts: dict[tuple[str, bool], str] = {}
+_texts: dict[tuple[str, bool], tuple[str, int]] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -121,12 +122,13 @@ def failure_from(
     name = clean(redact_said(name)) if name else None
     try:
         raised, text, place = walk.raised(error, 0)
+        masks = walk.masks
     except KeyboardInterrupt:
         raise
     except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
-        walk.masks = masks_in(raised)
+        masks = masks_in(raised)
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -138,40 +140,46 @@ def failure_from(
         "exception_traceback": text,
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
-    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
-    if rules.has_hidden:
-        others = [one for key, one in record.items() if key not in _OF_RAISED]
-        if hidden := walk.masks + masks_in(others):
-            record["redacted"] = hidden
+    new, others = _put_in(record, context)
+    size = walk.bytes + STAMPS + getsizeof(text) + new
+    if rules.hidden:
+        texts = [record[key] for key in _TEXTS_BESIDE if key not in context]
+        texts += record["contexts"][0].values()
+        if masks := masks + others + masks_among(texts):
+            record["redacted"] = masks
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
     return made
 
 
-def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
-    """Put JSON-native copies of what a door knows into ``record``; return their bytes.
+def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:
+    """Put JSON-native copies of what a door knows into ``record``.
 
-    Those of texts are not among them: sources are shared, and the store weighs them.
+    Returns their bytes, without those of texts (sources are shared, and the store weighs them),
+    and how many masks stand in them.
     """
-    new = 0
+    new = masks = 0
     for key, one in context.items():
         kind = type(one)
         if kind is str:
             known = one, key in CODE
-            text = _texts.get(known)
-            if text is None:
+            found = _texts.get(known)
+            if found is None:
                 text = native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[known] = text
-            record[key] = text
+                _texts[known] = found = text, masks_in(text)
+            record[key] = found[0]
+            masks += found[1]
         elif kind in _SCALARS:
             record[key] = one
         else:
             record[key] = one if key in _TEXTS_ALREADY else native(one, key)
             new += size_of(record[key])
-    return new
+            if rules.hidden:
+                masks += masks_in(record[key])
+    return new, masks
 
 
 @lru_cache(maxsize=256)

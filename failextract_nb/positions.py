@@ -175,7 +175,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
-        masks=masks_in(frame) if rules.has_hidden else 0,
+        masks=masks_in(frame) if rules.hidden else 0,
     )
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from failextract_nb import failure, positions
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, masks_in, redact, redact_traceback
+from failextract_nb._redact import masks_among, masks_in, redact, redact_traceback
 from failextract_nb._safe import message_of, note_of
 from failextract_nb._strings import MAX_MESSAGE, bounded, clean, module_of, type_name
 from failextract_nb.failure import Raised
@@ -46,7 +46,7 @@ class Walk:
         self.max_depth = max_depth
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
-        self.masks = 0  # in what the exceptions hold
+        self._masks = 0
         self.module = ""
         self.variables = Variables()
         self._bytes = 0
@@ -56,6 +56,11 @@ class Walk:
         """What only this record holds."""
         return self._bytes + self.variables.bytes
 
+    @property
+    def masks(self) -> int:
+        """How many stand in what the exceptions hold."""
+        return self._masks + self.variables.masks
+
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
 
@@ -64,7 +69,11 @@ class Walk:
         self.seen.add(id(error))
         self.room -= 1
         kind = _kind_of(type(error))
+        hidden = rules.hidden
         out = Raised(exception_type=kind.name, exception_message=message_of(error))
+        notes = _notes(error)
+        if rules.hidden != hidden:
+            self._masks += masks_among([out["exception_message"], *notes])
         if kind.module:
             out["exception_module"] = kind.module
         entries, left_out = _entries(error.__traceback__, self.max_depth)
@@ -80,7 +89,7 @@ class Walk:
             last = f"{kind.full_name}: {message}\n"
         else:
             last = f"{kind.full_name}\n"
-        if notes := _notes(error):
+        if notes:
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
         before = self._causes(error, out, level) if follow and _has_cause(error) else ""
@@ -88,8 +97,10 @@ class Walk:
         head = "Traceback (most recent call last):\n" if pieces else ""
         text = f"{before}{head}{''.join(pieces)}{last}{members}"
         self._weigh(out)
-        if rules.has_hidden:
-            self.masks += _masks_of(out, entries)
+        if rules.hidden:
+            self._masks += sum([position.masks for _, position in entries])
+            if len(out["extracted_code"]) > len(entries):  # a syntax error's own
+                self._masks += masks_in(out["extracted_code"][-1])
         return out, text, place
 
     def _weigh(self, out: Raised) -> None:
@@ -151,15 +162,6 @@ class Walk:
             out["exceptions_omitted"] = omitted
             text += f"  └─ … {omitted} more\n"
         return text
-
-
-def _masks_of(out: Raised, entries: list[Entry]) -> int:
-    """What ``masks_in`` counts, but for causes and members, in a third of its time."""
-    texts = [out["exception_message"], *out.get("notes", ())]
-    for held in out.get("locals", ()):
-        texts += held.values() if held else ()
-    frames = sum([position.masks for _, position in entries])
-    return frames + masks_in(out["extracted_code"][len(entries) :]) + "\n".join(texts).count(MASK)
 
 
 _LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}

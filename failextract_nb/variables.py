@@ -12,6 +12,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any
 
 from failextract_nb._names import rules, secret_name
+from failextract_nb._redact import masks_among
 from failextract_nb._safe import refused, text_of
 from failextract_nb._strings import module_of
 from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
@@ -38,14 +39,17 @@ class Variables:
 
     def __init__(self) -> None:
         self.bytes = 0  # of the dicts; the store weighs the texts in them
+        self.masks = 0
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
         self._last: dict[str, str] | None = None  # of the frame before
+        self._last_masks = 0
 
     def of(self, frame: FrameType) -> dict[str, str] | None:
         """The variables of ``frame`` as text, by name; None if there are none."""
         found: dict[str, str] = {}
+        hidden = rules.hidden
         try:
             for name, value in _variables(frame):
                 kind = _kinds.get(name) or _kind_of(name)
@@ -78,10 +82,16 @@ class Variables:
                     break
         except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
-        if not found or found == self._last:  # the same arguments, handed on
-            return self._last if found else None
+        if not found:
+            return None
+        if found == self._last:  # the same arguments, handed on
+            self.masks += self._last_masks
+            return self._last
         self.bytes += getsizeof(found)
-        self._last = found
+        self._last, self._last_masks = found, 0
+        if self.masks or rules.hidden != hidden:
+            self._last_masks = masks_among(found.values())
+            self.masks += self._last_masks
         return found
 
 

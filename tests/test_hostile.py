@@ -189,6 +189,25 @@ def test_a_signal_that_somebody_uses_is_theirs():
     assert signal.getsignal(signal.SIGURG) == before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGURG"), reason="the platform has no SIGURG")
+def test_what_waits_is_broken_off_whichever_thread_was_first(run_python):
+    """Another thread may be the first to write a value; the main one sleeps all the same."""
+    run_python("""
+        import threading, time
+        from failextract_nb._safe import text_of
+        class Own:
+            def __repr__(self): return "own"
+        class Asleep:
+            def __repr__(self): time.sleep(60)
+        thread = threading.Thread(target=text_of, args=(Own(),))
+        thread.start()
+        thread.join()
+        began = time.monotonic()
+        assert "took longer" in text_of(Asleep())
+        assert time.monotonic() - began < 30
+    """)
+
+
 class Boom(BaseException):
     """Of no kind that ``except Exception`` sees."""
 

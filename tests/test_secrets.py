@@ -448,6 +448,6 @@ def test_nothing_is_counted_until_something_is_removed(run_python):
         except ValueError:
             pass
         FailureExtractor().add_failure({"test_name": "a"})
-        assert not _names.rules.has_hidden
+        assert not _names.rules.hidden
         """
     )
