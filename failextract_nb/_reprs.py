@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any
 
 from failextract_nb import _libraries
-from failextract_nb._budget import limited
+from failextract_nb._budget import TooLong, limited
 from failextract_nb._looks import is_card_number
 from failextract_nb._names import is_hiding, rules
 from failextract_nb._redact import mask, redact_patterns, redact_said
@@ -78,12 +78,32 @@ def octet_array(value: bytearray, depth: int) -> str:
 
 
 def own_repr(value: object, _depth: int = 0) -> str:
-    """What ``value`` says of itself, bounded and redacted."""
+    """What ``value`` says of itself, bounded and redacted; it costs nobody else its text."""
+    try:
+        return said_by(value)
+    except BaseException as error:  # noqa: BLE001  # a repr may raise anything
+        return refused(value, error)
+
+
+def said_by(value: object) -> str:
+    """The same; raises what the repr raises."""
     text = str.__str__(limited(repr, value))
     if len(text) > LOOK_AHEAD:
         return f"{clean(start_of(without_address(text[: 2 * LOOK_AHEAD]), MAX_TEXT))}…"
     text = clean(redact_said(without_address(text)))
     return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
+
+
+def refused(value: object, error: BaseException) -> str:
+    """What stands for ``value`` when its repr raised ``error``; the user's interrupt goes on."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return f"<{type_name(type(value))}: its repr {what_it_did(error)}>"
+
+
+def what_it_did(error: BaseException) -> str:
+    """``raised ValueError``, or what it did instead."""
+    return str(error) if isinstance(error, TooLong) else f"raised {type_name(type(error))}"
 
 
 def without_address(text: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from types import WrapperDescriptorType
 
-from failextract_nb._budget import SECONDS, TooLong, limited
+from failextract_nb._budget import current, limited, watched
 from failextract_nb._names import hidden
 from failextract_nb._redact import mask
-from failextract_nb._strings import bounded, type_name
+from failextract_nb._reprs import refused, what_it_did
+from failextract_nb._strings import bounded
 from failextract_nb._values import EXACT, MAX_DEPTH, writer_of
 
 _PLAIN = frozenset({str, int, bool, float, type(None), bytes})
@@ -22,23 +23,21 @@ def text_of(value: object, name: str = "") -> str:
     try:
         if name and (reason := hidden(name, value)):
             return mask(reason)
-        write = EXACT.get(type(value)) or writer_of(type(value))
-        return write(value, MAX_DEPTH)
+        write = EXACT.get(type(value))
+        return watched(_written, value) if write is None else write(value, MAX_DEPTH)
     except BaseException as error:  # noqa: BLE001  # a repr may raise anything, SystemExit too
         return refused(value, error)
 
 
-def refused(value: object, error: BaseException) -> str:
-    """What stands for ``value`` when its repr raised ``error``; the user's interrupt goes on."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-    return f"<{type_name(type(value))}: its repr {_what(error)}>"
-
-
-def _what(error: BaseException) -> str:
-    if isinstance(error, TooLong):
-        return f"took longer than {SECONDS * 1000:g} ms"
-    return f"raised {type_name(type(error))}"
+def _written(value: object) -> str:
+    """The text of what is no built-in type, so that code of the user's may run."""
+    work = current()
+    before, work.in_value = work.in_value, True
+    try:
+        return writer_of(type(value))(value, MAX_DEPTH)
+    finally:
+        work.in_value = before
+        work.next()
 
 
 def message_of(error: BaseException) -> str:
@@ -49,7 +48,7 @@ def message_of(error: BaseException) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as inner:  # noqa: BLE001  # a __str__ may raise anything
-        return f"<no message: __str__ {_what(inner)}>"
+        return f"<no message: __str__ {what_it_did(inner)}>"
 
 
 def _is_plain(error: BaseException) -> bool:

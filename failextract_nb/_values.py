@@ -32,6 +32,7 @@ from failextract_nb._reprs import (
     own_repr,
     plain,
     quoted,
+    said_by,
     whole,
     without_address,
     wrote_repr,
@@ -280,7 +281,7 @@ def _dataclass(value: Any, name: str, depth: int, by_hand: bool) -> str:
         return f"{name}(…)"
     if by_hand:  # it may hide what it holds
         with suppress(Exception):
-            return own_repr(value)
+            return said_by(value)
     parts = []
     for field in islice(dataclasses.fields(value), MAX_ITEMS):
         if field.repr:

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, cast
 
 from failextract_nb import failure
-from failextract_nb._budget import TooLong
+from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
@@ -32,6 +32,9 @@ STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 
 _SCALARS = frozenset({int, float, bool, type(None)})
 # The texts of every record that may hold a secret, but for those of its exceptions.
 _TEXTS_BESIDE = ("exception_traceback", "test_name", "test_file", "test_module", "thread_name")
+_STATUS = frozenset({int, bool})
+_code_of = SystemExit.__dict__["code"].__get__
+_attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
 
@@ -80,17 +83,19 @@ def is_failure(error: BaseException, origin: str = "function") -> bool:
 
     A cell has failed whatever it was that ended it, but for an interrupt and an exit with 0.
     """
-    if isinstance(error, SystemExit):
-        return error.code not in (None, 0)
-    if isinstance(error, KeyboardInterrupt):
+    kind = type(error)  # its __class__ may say anything
+    if issubclass(kind, SystemExit):
+        code = _code_of(error)
+        return not (code is None or (type(code) in _STATUS and code == 0))
+    if issubclass(kind, KeyboardInterrupt):
         return options.record_interrupts
-    if isinstance(error, TooLong):  # ours, where it cannot go on: in a finalizer
+    if issubclass(kind, TooLong):  # ours, where it cannot go on: in a finalizer
         return False
     if origin == "cell":
         return True
-    if isinstance(error, GeneratorExit):
+    if issubclass(kind, GeneratorExit):
         return False
-    return _fails(type(error))
+    return _fails(kind)
 
 
 def _is_no_stop(cls: type) -> bool:
@@ -121,7 +126,7 @@ def failure_from(
     walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
     name = clean(redact_said(name)) if name else None
     try:
-        raised, text, place = walk.raised(error, 0)
+        raised, text, place = watched(walk.raised, error, 0)
         masks = walk.masks
     except KeyboardInterrupt:
         raise
@@ -223,7 +228,7 @@ def mark(error: BaseException, record: Failure) -> None:
 def mark_of(error: BaseException) -> Failure | None:
     """The record that ``error`` carries, if it does."""
     try:
-        found = object.__getattribute__(error, "__dict__").get(MARK)
-    except AttributeError:
+        found = _attributes_of(error).get(MARK)
+    except TypeError:  # it is none
         return None
     return cast("Failure", found) if type(found) is dict and "id" in found else None

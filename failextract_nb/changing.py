@@ -1,4 +1,4 @@
-"""The store's lock, and what has to come after a change instead of in its middle."""
+"""What has to come after a change of the store instead of in its middle."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from threading import get_ident
 
 
 class Changing:
-    """``with`` it: the lock is held, and what came up meanwhile on this thread is done at the end.
+    """``with lock, changing:`` is one change; ``finish`` does what came up meanwhile on its thread.
 
     A signal's handler or a ``__del__`` may run between any two instructions, fail, and be recorded:
-    on the thread that holds the lock, which lets it in, while half of a change is done.
+    on the thread that holds the lock, which lets it in, while half of a change is done.  One that
+    raises, as that of Ctrl-C does, leaves half of a change: ``mend`` is called then.
     """
 
-    __slots__ = ("_late", "_lock", "_owner")
+    __slots__ = ("_late", "_lock", "_mend", "_owner")
 
-    def __init__(self, lock: threading.RLock) -> None:
+    def __init__(self, lock: threading.RLock, mend: Callable[[], None]) -> None:
         self._lock = lock
+        self._mend = mend
         self._owner = 0  # the thread that is in the middle of a change
         self._late: deque[Callable[[], object]] = deque()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
         self._owner = get_ident()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._mend()
         self._owner = 0
-        self._lock.release()
+
+    def comes_later(self, call: Callable[[], object]) -> bool:
+        """Whether this thread is in the middle of a change; ``call()`` is done after it then."""
+        # An interrupt may have kept the last change from saying that it was over.
+        if self._owner != get_ident() or not self._lock._is_owned():  # type: ignore[attr-defined]
+            return False
+        self._late.append(call)
+        return True
+
+    def finish(self) -> None:
+        """Do what came up meanwhile; to be called without the lock."""
         while self._late:
             with suppress(IndexError):  # another thread was quicker
                 self._late.popleft()()
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this thread is in the middle of a change."""
-        return self._owner == get_ident()
-
-    def later(self, call: Callable[[], object]) -> None:
-        """Have ``call()`` done when the change is."""
-        self._late.append(call)

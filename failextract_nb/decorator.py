@@ -13,14 +13,15 @@ from types import CodeType
 from typing import Any, TypeVar, overload
 
 from failextract_nb import capture, positions
+from failextract_nb._budget import watched
 from failextract_nb._names import rules
 from failextract_nb._safe import text_of
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.fixtures import FixtureExtractor
 from failextract_nb.output import config_for, name_of, write
+from failextract_nb.recent import Tally
 from failextract_nb.remember import note_problem, remember, store_passed
 from failextract_nb.report import OutputConfig
-from failextract_nb.store import Tally
 from failextract_nb.wrappers import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -162,8 +163,10 @@ class _Failed:
     def __call__(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         wishes = self.wishes
         try:
-            details = self._details(args, kwargs)
-        except Exception as problem:  # noqa: BLE001  # the failure counts more than its extras
+            details = watched(self._details, args, kwargs)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # noqa: BLE001  # the failure counts more than its extras
             note_problem(f"the arguments of {self.name} were not recorded", problem)
             details = {}
         failure_id = remember(

@@ -172,17 +172,8 @@ class FailureExtractor(metaclass=_OneActive):
         ):
             whole = name != "max_memory_mb"
             _check_limit(name, limit, whole)
-        store = self._store
-        with store.lock:
-            store.max_failures, store.max_passed = max_failures, max_passed
-            store.max_memory = None if max_memory_mb is None else max_memory_mb * MEGABYTE
-            store.many = warn_at
-            store.warned.clear()
-            while max_passed is not None and len(store.passed) > max_passed:
-                store.passed.drop_oldest()
-            crossed = store.trim()
-        store.warn(kind for kind in crossed if kind == "memory")
-        store.tell()
+        memory = None if max_memory_mb is None else max_memory_mb * MEGABYTE
+        self._store.set_limits(max_failures, max_passed, memory, warn_at)
 
     def get_statistics(self) -> dict[str, Any]:
         """Counts, limits and times, in O(1).

@@ -149,6 +149,14 @@ class Kept(Sequence[Record], Generic[Record]):
         variables.stored.clear()
         self._first = self.bytes = self.dropped = 0
 
+    def mend(self) -> None:
+        """Build anew what follows from the records, which are as they are."""
+        known, first = dict(sorted(self._records.items())), self._first
+        self.clear()
+        self.restart(min(known, default=first))
+        for record in known.values():
+            self.append(record, own_size(record))
+
     def _share(self, record: Record) -> None:
         """Weigh the parts that other records hold, too, with the first that comes."""
         parts = _parts(record)

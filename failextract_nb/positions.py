@@ -20,6 +20,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from failextract_nb import failure
+from failextract_nb._budget import current
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import masks_in, redact
@@ -99,9 +100,23 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
     known = positions_in(code)
     found = known.get(lasti)
     if found is None:
-        found = known[lasti] = _describe(code, lasti, line)
+        try:
+            found = _describe(code, lasti, line)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # a loader of the user's, a name that no file can have
+            found = _bare(code, line)
+            current().next()
+        known[lasti] = found
         _count_one()
     return found
+
+
+def _bare(code: CodeType, line: int) -> Position:
+    """A place of which no more is known than its code object says."""
+    frame = failure.Frame(file=clean(code.co_filename), function=_function(code), line=line)
+    text = f'  File "{frame["file"]}", line {line}, in {frame["function"]}\n'
+    return Position(frame, text, users=True, hidden=False, machinery=False, masks=0)
 
 
 def _count_one() -> None:

@@ -6,12 +6,12 @@ record.  A record that came home on an exception from another process is taken i
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from threading import get_ident
 from typing import Any, cast
 
 from failextract_nb import capture, failure
+from failextract_nb._budget import is_asking
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
@@ -23,15 +23,6 @@ MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
 cell_details: Callable[[], Mapping[str, Any]] = dict
 
 _IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
-
-
-class _Busy(threading.local):
-    """What this thread is doing."""
-
-    capturing = False
-
-
-_busy = _Busy()
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
 
@@ -56,21 +47,17 @@ def remember(
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
             return _met_before(error, known, origin, name, details)
-        if _busy.capturing:  # what a capture asks has failed itself; it says so in its record
+        if is_asking():  # a repr has failed that a capture asks; it says so in its record
             return None
-        _busy.capturing = True
-        try:
-            record = capture.failure_from(
-                error,
-                origin=origin,
-                name=name,
-                include_locals=include_locals,
-                max_depth=max_depth,
-                **details,
-                **({} if known is None else {"again": known["id"]}),
-            )
-        finally:
-            _busy.capturing = False
+        record = capture.failure_from(
+            error,
+            origin=origin,
+            name=name,
+            include_locals=include_locals,
+            max_depth=max_depth,
+            **details,
+            **({} if known is None else {"again": known["id"]}),
+        )
         FailureExtractor().add_failure(record)
         _mark_stored(error, record)
         return record["id"]

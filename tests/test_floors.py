@@ -14,9 +14,19 @@ PACKAGE = Path(failextract_nb.__file__).parent
 FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
     | {"_front", "_budget", "_looks", "_named", "_names", "_reprs"},
-    {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
+    {
+        "capture",
+        "raised",
+        "syntax",
+        "variables",
+        "positions",
+        "fixtures",
+        "formats",
+        "table",
+        "view",
+    }
     | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
-    {"store", "changing", "extractor", "report", "autosave", "remember", "output"},
+    {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},
 ]

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -432,6 +433,78 @@ def test_a_signal_handler_that_fails_in_the_middle_of_a_change(extractor):
     assert len({one["id"] for one in extractor.failures}) == added + len(handled)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the platform has no such signal")
+def test_a_function_that_fails_in_a_handler_is_recorded(extractor):
+    """In the middle of a capture, of a change, of a clear; only a repr that fails is no failure."""
+    handled = []
+
+    @extract_on_failure
+    def in_handler():
+        raise KeyError(len(handled))
+
+    def handler(_number, _frame):
+        if not _budget.is_asking():
+            handled.append(1)
+            with pytest.raises(KeyError):
+                in_handler()
+
+    @extract_on_failure
+    def plain(values):
+        raise ValueError(values)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        failed = 0
+        while len(handled) < 200:
+            with pytest.raises(ValueError, match="1"):
+                plain([1, {"a": 2}])
+            failed += 1
+            if failed == 20:
+                extractor.set_memory_limits(max_failures=10**6)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    counts = extractor.get_statistics()["by_exception_type"]
+    assert counts == {"ValueError": failed, "KeyError": len(handled)}
+    assert extractor.get_statistics()["problems"] == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no timers")
+@pytest.mark.parametrize("clears", [False, True])
+def test_an_interrupt_at_any_moment_leaves_the_store_whole(extractor, clears):
+    """Its lock is free, its counts are those of its records, and it takes more."""
+    interrupts = 0
+
+    def handler(_number, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        while interrupts < 200:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0001 + 0.00001 * (interrupts % 50))
+                for number in range(1000):
+                    extractor.add_failure({"exception_type": f"Plain{number % 3}"})
+                    if clears and number % 3 == 0:
+                        extractor.clear()
+            except KeyboardInterrupt:
+                interrupts += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    other = threading.Thread(target=extractor.add_failure, args=({"exception_type": "Last"},))
+    other.start()
+    other.join(timeout=20)
+    assert not other.is_alive()
+    kept = Counter(one["exception_type"] for one in extractor.failures)
+    assert extractor.get_statistics()["by_exception_type"] == kept
+    assert extractor.get_statistics()["failure_count"] == kept.total()
+    assert all(extractor._store.failures.get(one["id"]) is one for one in extractor.failures)
+    extractor.clear()
+    assert extractor.get_statistics()["memory_usage_mb"] == 0
+
+
 def test_a_finalizer_that_fails_in_the_middle_of_a_change(extractor, monkeypatch):
     """So does what a ``__del__`` adds that runs while a record is stored."""
 
@@ -440,17 +513,17 @@ def test_a_finalizer_that_fails_in_the_middle_of_a_change(extractor, monkeypatch
             extractor.add_failure({"exception_type": "InFinalizer"})
 
     store = FailureExtractor._store
-    count = store._count
+    count = store.count
 
     def counting(record, by):
         circle = [Dying()]
         circle.append(circle)
         del circle
         gc.collect()
-        monkeypatch.setattr(store, "_count", count)
+        monkeypatch.setattr(store, "count", count)
         count(record, by)
 
-    monkeypatch.setattr(store, "_count", counting)
+    monkeypatch.setattr(store, "count", counting)
     extractor.add_failure({"exception_type": "Plain"})
     assert [one["exception_type"] for one in extractor.failures] == ["Plain", "InFinalizer"]
 
