@@ -18,7 +18,17 @@ ATTEMPTS = 3
 FIRST_DELAY = 1.0  # seconds before the second attempt; doubled for the third
 TRANSIENT = frozenset(
     getattr(errno, name)
-    for name in ("EAGAIN", "EINTR", "EBUSY", "EIO", "ETIMEDOUT", "ESTALE", "EMFILE", "ENFILE")
+    for name in (
+        "EAGAIN",
+        "EINTR",
+        "EBUSY",
+        "EIO",
+        "ETIMEDOUT",
+        "ESTALE",
+        "EMFILE",
+        "ENFILE",
+        "ENXIO",
+    )
     if hasattr(errno, name)
 )
 OPEN_ELSEWHERE = 32  # what Windows says of a file that another program has open
@@ -39,6 +49,7 @@ _ADVICE = {
     errno.ELOOP: "Its links lead in a circle: remove them or name another path",
     errno.ENOTDIR: "A part of the path is a file, not a folder: name another path",
     errno.EISDIR: "Name a file in it",
+    errno.ENXIO: "Nobody reads this pipe: start its reader first",
     errno.ETIMEDOUT: "Save again when that is done, or name another path",
 }
 if hasattr(errno, "EDQUOT"):  # not on Windows
@@ -78,7 +89,11 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
     """Write to a device or a pipe such as /dev/null or /dev/stdout, which nothing may replace."""
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    # Whoever opens a pipe that nobody reads would wait, for ever perhaps.
+    handle = os.open(path, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(handle, True)
         file.writelines(chunks())
 
 
@@ -119,6 +134,9 @@ def _temporary(target: str) -> Iterator[tuple[TextIO, Callable[[], None]]]:
                 file.flush()
                 os.fsync(file.fileno())
                 file.close()
+                with suppress(OSError, AttributeError):  # root's to keep, and of what has owners
+                    old = os.stat(target)
+                    os.chown(temporary, old.st_uid, old.st_gid)
                 os.chmod(temporary, _mode(target))
                 os.replace(temporary, target)
 
@@ -156,14 +174,14 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # a text that a format has chosen
             raise
-        error.filename, error.filename2 = str(path), None
         said = (error.strerror or type(error).__name__).rstrip(".")
         advice = _ADVICE.get(error.errno, "Try again, or name another path")
-        error.strerror = (
+        text = (
             f"{said}. The report was not written: what stood there stays, and the session keeps "
             f"its failures. {advice}"
         )
-        raise
+        # Another one, as the name of a second file cannot be taken from the first.
+        raise OSError(error.errno, text, str(path)) from error
 
 
 def _mode(target: str) -> int:

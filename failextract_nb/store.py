@@ -15,7 +15,7 @@ from failextract_nb._strings import type_name
 from failextract_nb.changing import Changing
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, own_size
-from failextract_nb.recent import Recent, Tally
+from failextract_nb.recent import Recent, Tally, nothing
 
 if TYPE_CHECKING:
     from failextract_nb.forgotten import Forgotten
@@ -26,10 +26,6 @@ REMEMBERED_PROBLEMS = 20
 
 Listener = Callable[[Failure], None]
 Watcher = Callable[[], None]
-
-
-def nothing() -> None:
-    """What is done before somebody looks, where there is nothing to do."""
 
 
 class Store:
@@ -227,8 +223,11 @@ class Store:
         """Say what went wrong inside, and keep it for ``get_statistics()["problems"]``."""
         text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
         self.problems.append(text)
+        from failextract_nb.formats._base import visible
+
+        shown = " ".join(visible(text).split())  # to a terminal, or a log that obeys some lines
         with suppress(Exception):  # where warnings are errors, they must not replace the user's own
-            warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=5)
+            warnings.warn(f"failextract_nb: {shown}", RuntimeWarning, stacklevel=5)
 
     def clear(self) -> None:
         if self.changing.comes_later(self.clear):

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -385,7 +386,7 @@ def test_it_is_closed_in_time(extractor, monkeypatch):
     assert os.listdir() == ["x.json"]
 
 
-# ---- a network folder that stalls: a pipe that nobody reads, an fsync that does not return
+# ---- a network folder that stalls: a pipe that is full, an fsync that does not return
 
 
 @pytest.fixture(params=["pipe", "fsync"])
@@ -396,14 +397,21 @@ def stalled(request, tmp_path, monkeypatch):
         if os.name != "posix":
             pytest.skip("pipes with a name are POSIX'")
         os.mkfifo(path)
-        opened = Path.open
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        filler = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(filler, b" " * 4096)
+        os.close(filler)
+        set_blocking = os.set_blocking
 
-        def seen(self, *args, **kwargs):
+        def seen(handle, blocking):
+            set_blocking(handle, blocking)
             stalls.set()
-            return opened(self, *args, **kwargs)
 
-        monkeypatch.setattr(files.Path, "open", seen)
-        yield path, stalls, lambda: os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+        monkeypatch.setattr(files.os, "set_blocking", seen)
+        yield path, stalls, None
+        os.close(reader)
         return
     fsync = os.fsync
 
@@ -482,6 +490,27 @@ def test_who_waits_for_a_stalled_save_of_the_same_file_is_told(stalled, extracto
     assert type(error) is TimeoutError
     assert str(path) in str(error)
     assert "another thread" in str(error)
+
+
+@posix
+def test_a_pipe_that_nobody_reads_is_told(tmp_path, extractor):
+    """Soon: nobody knows whether a reader will ever come."""
+    os.mkfifo(tmp_path / "x.json")
+    error = fail(extractor.save_report, OutputConfig("x.json"))
+    assert isinstance(error, OSError)
+    assert "Nobody reads this pipe" in str(error)
+    assert str(error).endswith("'x.json'")
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+def test_a_file_keeps_its_owner(tmp_path, extractor):
+    """Root that saves into a user's folder does not take the user's report away."""
+    path = extractor.save_report(OutputConfig(tmp_path / "x.json"))
+    os.chown(path, 1234, 5678)
+    path.chmod(0o640)
+    extractor.save_report(OutputConfig(path))
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 5678, 0o640)
 
 
 # ---- temporary files
