@@ -8,18 +8,22 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from dataclasses import make_dataclass
 
 import pytest
+from conftest import violation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from IPython.core.interactiveshell import InteractiveShell
 
 from failextract_nb import FailureExtractor, capture_failures, extract_on_failure
 from failextract_nb.failure import CORE
 
 EXAMPLES = int(os.environ.get("FAILEXTRACT_FUZZ", "150"))
+SECONDS = 30  # that a failure may take on a machine that does other things, too
 MAX_RECORD = 2_000_000  # characters of a record as JSON; groups of groups hold much
 
 
@@ -196,16 +200,19 @@ def check(door, error, held):
     """The same exception out, one record in: JSON-native, complete, within bounds."""
     extractor = FailureExtractor()
     extractor.clear()
+    began = time.monotonic()
     try:
         door(error, held)
     except BaseException as caught:  # noqa: BLE001
         assert caught is error
     else:
         raise AssertionError("nothing was raised")
+    assert time.monotonic() - began < SECONDS
     assert len(extractor.failures) == 1, [dict(one) for one in extractor.failures]
     record = dict(extractor.failures[0])
     text = json.dumps(record, allow_nan=False)
     assert json.loads(text) == record
+    assert not violation("failure")(record)
     assert len(text) < MAX_RECORD
     assert all(record.get(key) is not None for key in CORE)
     assert extractor.get_statistics()["problems"] == []
@@ -230,3 +237,78 @@ def test_any_failure_through_any_door(by_cell, error, held, door):
         "cell": by_cell,
     }  # fmt: skip
     check(doors[door], error, held)
+
+
+class Sessions(RuleBasedStateMachine):
+    """Failures, limits, clears and undos in any order; what the store holds is what it says."""
+
+    def __init__(self):
+        super().__init__()
+        self.extractor = FailureExtractor()
+        self.extractor.set_memory_limits(warn_at=10**9)
+        self.extractor.clear()
+        self.ids = []  # of what should be there, oldest first
+        self.limit = None
+        self.taken = None
+
+    def added(self):
+        if self.limit is not None:
+            del self.ids[: -self.limit]
+
+    @rule(error=exceptions(depth=1), held=values)
+    def fails(self, error, held):
+        try:
+            by_function(error, held)
+        except BaseException as caught:  # noqa: BLE001
+            assert caught is error
+        self.ids.append(self.extractor.failures[-1]["id"])
+        self.added()
+
+    @rule(record=st.dictionaries(st.text(), values, max_size=4))
+    def is_told(self, record):
+        self.extractor.add_failure(record)
+        self.ids.append(self.extractor.failures[-1]["id"])
+        self.added()
+
+    @rule(limit=st.none() | st.integers(1, 5))
+    def is_limited(self, limit):
+        self.extractor.set_memory_limits(max_failures=limit, warn_at=10**9)
+        self.limit = limit
+        self.added()
+
+    @rule()
+    def is_cleared(self):
+        self.extractor._store.remembers = True
+        self.extractor.clear()
+        self.taken, self.ids = self.ids, []
+
+    @rule()
+    def is_undone(self):
+        self.extractor._store.restore()
+        if self.taken is not None:
+            self.ids, self.taken = [*self.taken, *self.ids], None
+            self.added()
+
+    @invariant()
+    def the_store_is_what_it_says(self):
+        held = self.extractor.failures.snapshot()
+        assert [one["id"] for one in held] == self.ids
+        assert all(not violation("failure")(dict(one)) for one in held)
+        counts = self.extractor.get_statistics()
+        assert counts["failure_count"] == len(held)
+        assert counts["by_exception_type"] == Counter(one["exception_type"] for one in held)
+        assert counts["problems"] == []
+
+    def teardown(self):
+        self.extractor.set_memory_limits()
+        self.extractor._store.forget()
+        self.extractor.clear()
+
+
+TestSessions = Sessions.TestCase
+TestSessions.settings = settings(
+    max_examples=max(10, EXAMPLES // 15),
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
