@@ -28,9 +28,9 @@ demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what
 test: lint test-front $(VENV)/.browser $(XSD)  ## lint, then all tests, with the coverage floor
 	@rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
-	$(BIN)/python -m coverage run -m pytest -n $(JOBS) tests/browser
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -n $(JOBS) tests/browser
 
 test-front: $(NODE_MODULES)/.ready  ## check and test the front end alone, in Node.js
 	$(NPM) run check
