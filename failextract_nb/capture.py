@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from sys import getsizeof
 from time import perf_counter
 from typing import Any, NamedTuple, cast
@@ -19,7 +20,7 @@ from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import masks_among, masks_in, redact_said
+from failextract_nb._redact import MASK, masks_in, redact_said
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -32,6 +33,7 @@ STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 
 _SCALARS = frozenset({int, float, bool, type(None)})
 # The texts of every record that may hold a secret, but for those of its exceptions.
 _TEXTS_BESIDE = ("exception_traceback", "test_name", "test_file", "test_module", "thread_name")
+_texts_beside = itemgetter(*_TEXTS_BESIDE)
 _STATUS = frozenset({int, bool})
 _code_of = SystemExit.__dict__["code"].__get__
 _attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
@@ -148,9 +150,8 @@ def failure_from(
     new, others = _put_in(record, context)
     size = walk.bytes + STAMPS + getsizeof(text) + new
     if rules.hidden:
-        texts = [record[key] for key in _TEXTS_BESIDE if key not in context]
-        texts += record["contexts"][0].values()
-        if masks := masks + others + masks_among(texts):
+        beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
+        if masks := masks + others + beside.count(MASK):
             record["redacted"] = masks
     made = cast("Failure", record)
     mark(error, made)
@@ -176,7 +177,8 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, in
                     _texts.clear()
                 _texts[known] = found = text, masks_in(text)
             record[key] = found[0]
-            masks += found[1]
+            if found[1] and key not in _TEXTS_BESIDE:
+                masks += found[1]
         elif kind in _SCALARS:
             record[key] = one
         else:

@@ -106,10 +106,10 @@ class Walk:
         head = "Traceback (most recent call last):\n" if pieces else ""
         text = f"{before}{head}{''.join(pieces)}{last}{members}"
         self._weigh(out)
-        if rules.hidden:
+        if positions.masked:
             self._masks += sum([position.masks for _, position in entries])
-            if len(out["extracted_code"]) > len(entries):  # a syntax error's own
-                self._masks += masks_in(out["extracted_code"][-1])
+        if len(out["extracted_code"]) > len(entries):  # a syntax error's own
+            self._masks += masks_in(out["extracted_code"][-1])
         return out, text, place
 
     def _weigh(self, out: Raised) -> None:
@@ -135,9 +135,10 @@ class Walk:
             pieces.insert(_head(self.max_depth), f"  … {more} …\n")
         out["extracted_code"] = [position.frame for _, position in entries]
         if self.include_locals and entries:
-            out["locals"] = [
-                self.variables.of(frame) if position.users else None for frame, position in entries
-            ]
+            of, work = self.variables.of, self.variables.work
+            work.in_value = True
+            out["locals"] = [of(frame) if position.users else None for frame, position in entries]
+            work.in_value = False
         return pieces
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:

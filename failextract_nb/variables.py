@@ -40,7 +40,7 @@ class Variables:
     """The variables of all frames of one capture."""
 
     def __init__(self) -> None:
-        self.work = Work()  # of which each value is a step
+        self.work = Work()  # of which each value that is written is a step
         self.bytes = 0  # of the dicts; the store weighs the texts in them
         self.masks = 0
         # What is handed down from frame to frame is written once.  By id, with the object itself,
@@ -53,7 +53,6 @@ class Variables:
         """The variables of ``frame`` as text, by name; None if there are none."""
         found: dict[str, str] = {}
         hidden, work = rules.hidden, self.work
-        work.in_value = True
         try:
             for name, value in _variables(frame):
                 kind = _kinds.get(name) or _kind_of(name)
@@ -88,8 +87,7 @@ class Variables:
             raise
         except BaseException:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
-        finally:
-            work.in_value = False
+        if work.is_broken:
             work.next()
         if not found:
             return None
@@ -97,8 +95,8 @@ class Variables:
             self.masks += self._last_masks
             return self._last
         self.bytes += getsizeof(found)
-        self._last, self._last_masks = found, 0
-        if self.masks or rules.hidden != hidden:
+        self._last = found
+        if rules.hidden != hidden or self.masks:
             self._last_masks = masks_among(found.values())
             self.masks += self._last_masks
         return found
