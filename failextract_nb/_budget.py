@@ -74,8 +74,12 @@ def current() -> Work:
 def watched(call: Callable[..., T], *args: Any) -> T:
     """``call(*args)``, whose steps are looked at; TooLong where it does not catch that itself."""
     ident = get_ident()
-    if ident in _busy:
-        return call(*args)
+    if (outer := _busy.get(ident)) is not None:  # a handler of a signal fails meanwhile
+        outer.next()
+        try:
+            return call(*args)
+        finally:
+            outer.next()
     if not (_running and _listening):
         _start(ident)
     work = Work()
