@@ -151,11 +151,13 @@ class Kept(Sequence[Record], Generic[Record]):
 
     def mend(self) -> None:
         """Build anew what follows from the records, which are as they are."""
-        known, first = dict(sorted(self._records.items())), self._first
-        self.clear()
-        self.restart(min(known, default=first))
+        known = dict(sorted(self._records.items()))
+        anew: Kept[Record] = Kept(self._lock)
+        anew.restart(min(known, default=self._first))
+        variables.stored.clear()
         for record in known.values():
-            self.append(record, own_size(record))
+            anew.append(record, own_size(record))
+        vars(self).update(vars(anew))  # in one go: all of it or nothing
 
     def _share(self, record: Record) -> None:
         """Weigh the parts that other records hold, too, with the first that comes."""

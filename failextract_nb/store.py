@@ -292,8 +292,6 @@ class Store:
         """Make all that follows from the records true again: a change was left half done."""
         self.passed.mend()
         self.failures.mend()  # the last: it has the texts that records share
-        self.by_type.clear()
-        self.by_origin.clear()
-        self.expected = 0
+        self.by_type, self.by_origin, self.expected = Counter(), Counter(), 0
         for record in self.failures.snapshot():
             self.count(record, 1)
