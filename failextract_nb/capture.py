@@ -31,7 +31,8 @@ MAX_TEXTS = 256  # sources that are remembered
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 _OF_RAISED = frozenset(failure.Raised.__annotations__)
-_TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
+# What doors make into text themselves.
+_TEXTS_ALREADY = frozenset({"test_args", "test_kwargs", "parameters"})
 
 
 @dataclass
@@ -117,7 +118,8 @@ def failure_from(
     """
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
-    walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
+    depth = max(1, options.max_depth if max_depth is None else max_depth)
+    walk = Walk(with_locals, depth, from_users=origin == "test")
     name = clean(redact_said(name)) if name else None
     try:
         raised, text, place = walk.raised(error, 0)

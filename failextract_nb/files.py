@@ -156,7 +156,8 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # a text that a format has chosen
             raise
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # of what was to be put there; None would be said, too
         said = (error.strerror or type(error).__name__).rstrip(".")
         advice = _ADVICE.get(error.errno, "Try again, or name another path")
         error.strerror = (
