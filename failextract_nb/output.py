@@ -55,6 +55,8 @@ def config_of(text: str, folder: str) -> OutputConfig:
     file, colon, name = text.rpartition(":")
     if not (colon and name.replace("-", "_").isidentifier()):  # C:/a.json has a colon, too
         file, name = text, ""
+    if not file:
+        raise ValueError("no file is named; a report is FILE or FILE:FORMAT")
     if file == STDOUT:
         return OutputConfig(None, format=name or None)
     config = OutputConfig(os.path.join(folder, os.path.expanduser(file)), format=name or None)
