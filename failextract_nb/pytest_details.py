@@ -217,7 +217,14 @@ def _captured(sections: Iterable[tuple[str, str]]) -> dict[str, str]:
     for title, text in sections:
         name = title.removeprefix(_CAPTURED)
         found[name] = clip(found.get(name, "") + text, MAX_CAPTURED)
-    return found
+    return {name: text for name, text in found.items() if text}
+
+
+def line_of(report: Any) -> int:
+    """The line that the test starts at, from 1; 0 where pytest does not say it."""
+    location = getattr(report, "location", None)
+    line = location[1] if location else None  # from 0
+    return 0 if line is None else line + 1
 
 
 def of_outcome(report: Any) -> dict[str, Any]:
@@ -231,7 +238,7 @@ def of_outcome(report: Any) -> dict[str, Any]:
     return {
         "origin": "test",
         "test_file": report.nodeid.partition("::")[0],
-        "line_number": ((getattr(report, "location", None) or (0, None))[1] or -1) + 1,
+        "line_number": line_of(report),
         "exception_type": kind,
         "exception_message": text,
         "exception_traceback": f"{text}\n",

@@ -93,7 +93,7 @@ class Recorder:
             record = captured(error, origin=ORIGIN, name=name, details=more)
         if record is not None:
             if all(frame.get("library") for frame in record.get("extracted_code", ())):
-                record["test_file"] = str(node.path)
+                record["test_file"], record["line_number"] = str(node.path), details.line_of(report)
             if "assertion" in record:
                 details.plain(record)
             setattr(report, CARRIED, record)

@@ -27,8 +27,6 @@ from pytest_runs import (
     run_pytest,
 )
 
-HAS_SUBTESTS = int(pytest.__version__.partition(".")[0]) >= 9
-
 
 @pytest.fixture(scope="module", params=[(), WORKERS], ids=["alone", "xdist"])
 def suite(request, tmp_path_factory):
@@ -164,7 +162,6 @@ def test_parts_of_a_test_are_records(suite):
     assert parts[0]["test_name"] == "TestUnit::test_parts [part] (i=0)"
 
 
-@pytest.mark.skipif(not HAS_SUBTESTS, reason="pytest 9 brings subtests")
 @pytest.mark.parametrize("more", [(), WORKERS], ids=["alone", "xdist"])
 def test_subtests_are_records_and_their_sum_is_none(tmp_path, more):
     """Two parts that fail are two failures, each with what it has printed."""
