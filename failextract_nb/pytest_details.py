@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -16,9 +16,10 @@ import pytest
 
 from failextract_nb import positions
 from failextract_nb._safe import message_of, text_of
-from failextract_nb._strings import clip
+from failextract_nb._strings import bounded
 from failextract_nb.fixtures import BUILTIN, FixtureExtractor, Info, plain_function
 
+ORIGIN = "test"
 MAX_FIXTURES = 50  # of one test
 MAX_CAPTURED = 100_000  # characters of what one phase has written to one stream
 REWRITTEN = "@py_"  # what the names start with that pytest puts into an assert
@@ -67,7 +68,7 @@ def of_test(
 def _source_of(item: pytest.Item) -> str:
     owner = getattr(item, "cls", None) or getattr(item, "module", None)
     function = inspect.getattr_static(owner, getattr(item, "originalname", None) or "", None)
-    code = getattr(inspect.unwrap(plain_function(function)), "__code__", None)
+    code = getattr(plain_function(function), "__code__", None)
     return "" if code is None else positions.source_of(code)
 
 
@@ -82,12 +83,12 @@ def fixtures_of(item: pytest.Item) -> dict[str, Info]:
     """
     known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     asked = getattr(getattr(item, "_request", None), "_fixture_defs", {})  # getfixturevalue()
-    definitions = {**asked, **{name: found[-1] for name, found in known.items() if found}}
+    definitions = {**{name: [one] for name, one in asked.items()}, **known}
     given = getattr(item, "funcargs", None) or {}
     names = dict.fromkeys([*getattr(item, "fixturenames", ()), *definitions])
     found: dict[str, Info] = {}
     for name in names:
-        info = _describe(name, definitions.get(name))
+        info = _describe(name, definitions.get(name, ()))
         if info is None or len(found) >= MAX_FIXTURES:
             continue
         result = getattr(asked.get(name), "cached_result", None)
@@ -99,13 +100,18 @@ def fixtures_of(item: pytest.Item) -> dict[str, Info]:
     return found
 
 
-def _describe(name: str, definition: Any) -> Info | None:
-    """What the fixture is; None for those by which pytest calls setUp() and its like."""
+def _describe(name: str, definitions: Sequence[Any]) -> Info | None:
+    """What the fixture is that the last of its definitions makes; None for those by which pytest
+    calls setUp() and its like.
+    """
     about = BUILTIN.get(name)
-    if definition is None:
+    if not definitions:
         return about and {"name": name, "kind": "builtin", "scope": about[0], "about": about[1]}
+    definition = definitions[-1]
     if not str(getattr(definition.func, "__module__", "")).startswith(_OWN):
-        return _fixtures.info_of(name, definition.func, definition.scope)
+        info = _fixtures.info_of(name, definition.func, definition.scope)
+        overridden = name in definition.argnames and _describe(name, definitions[:-1])
+        return {**info, "overrides": overridden} if overridden else info
     if getattr(definition.func, "__name__", "") == "get_direct_param_fixture_func":
         return {"name": name, "kind": "parameter", "scope": definition.scope}
     if name.startswith("_"):
@@ -131,7 +137,7 @@ def assertion_of(error: BaseException, last: Compared | None) -> dict[str, Any] 
     return found
 
 
-def plain(record: dict[str, Any]) -> None:
+def without_colours(record: dict[str, Any]) -> None:
     """Take out of what pytest explains the colours that it has for a terminal."""
     for key in ("exception_message", "exception_traceback"):
         record[key] = _COLOUR.sub("", record[key])
@@ -216,8 +222,8 @@ def _captured(sections: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for title, text in sections:
         name = title.removeprefix(_CAPTURED)
-        found[name] = clip(found.get(name, "") + text, MAX_CAPTURED)
-    return {name: text for name, text in found.items() if text}
+        found[name] = found.get(name, "") + text
+    return {name: bounded(text, MAX_CAPTURED) for name, text in found.items() if text}
 
 
 def line_of(report: Any) -> int:
@@ -236,7 +242,7 @@ def of_outcome(report: Any) -> dict[str, Any]:
     elif text.startswith("[XPASS(strict)]"):
         kind = "DidNotRaise"
     return {
-        "origin": "test",
+        "origin": ORIGIN,
         "test_file": report.nodeid.partition("::")[0],
         "line_number": line_of(report),
         "exception_type": kind,

@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Record this run, if somebody asks for it."""
-    wanted = config.getoption(OPTION)
+    wanted = config.getoption(OPTION, [])
     told = getattr(config, "workerinput", None)  # to a worker of pytest-xdist
     is_worker = told is not None
     if told.get(OPTION) if told is not None else wanted or _in_a_notebook_that_asks():

@@ -21,7 +21,6 @@ from failextract_nb.pytest_plugin import OPTION
 from failextract_nb.remember import captured, note_problem, store
 from failextract_nb.report import OutputConfig, refuse_twice, save
 
-ORIGIN = "test"
 CARRIED = "failextract"  # the attribute of a report that holds the record, plain JSON
 
 
@@ -90,12 +89,12 @@ class Recorder:
             record: Any = {**details.of_outcome(report), **more}
         else:
             name, error = _name_of(report.nodeid, {}), details.raised_in(error)
-            record = captured(error, origin=ORIGIN, name=name, details=more)
+            record = captured(error, origin=details.ORIGIN, name=name, details=more)
         if record is not None:
             if all(frame.get("library") for frame in record.get("extracted_code", ())):
                 record["test_file"], record["line_number"] = str(node.path), details.line_of(report)
             if "assertion" in record:
-                details.plain(record)
+                details.without_colours(record)
             setattr(report, CARRIED, record)
 
     def _details(self, report: Any, node: Any, call: Any, error: Any) -> dict[str, Any]:
@@ -179,7 +178,9 @@ class Reports:
         try:
             path = save(config, list(self._records.values()), [])
         except Exception as problem:  # noqa: BLE001  # a format of the user's may raise anything
-            said = f"the report {config.path} was not written: {message_of(problem)}"
+            said = message_of(problem)  # of an OSError, it names the file
+            if not isinstance(problem, OSError):
+                said = f"the report {config.path} was not written: {said}"
             self._told.append((said, False))
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

@@ -12,6 +12,7 @@ from threading import get_ident
 from typing import Any, cast
 
 from failextract_nb import capture, failure
+from failextract_nb._native import fit, native
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
@@ -97,7 +98,7 @@ def captured(
     record to be had.  Raises nothing, as ``remember``.
     """
     try:
-        details = {**cell_details(), **details}
+        details = dict(details)
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
             record = cast("Failure", {**known, **_added(known, origin, name, details)})
@@ -113,18 +114,26 @@ def captured(
         return None
 
 
-def store(record: Mapping[str, Any]) -> Failure:
+def store(record: dict[str, Any]) -> Failure:
     """Store what ``captured`` has given, here or in a worker; return it as it is kept.
 
     Raises nothing, as ``remember``.
     """
+    kept = None
     try:
+        for key, value in cell_details().items():
+            record.setdefault(key, value)
         failure_id = FailureExtractor().add_failure(record)
         kept = FailureExtractor._store.failures.get(failure_id)
-        return kept or failure.complete({**record, "id": failure_id})
-    except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
         note_problem(f"the failure of {record['test_name']} was not recorded", problem)
-        return failure.complete(dict(record))
+    if kept is not None:
+        return kept
+    given = native(record)  # as the store would have kept it
+    fit(given)
+    return failure.complete(given)
 
 
 def store_passed(record: Mapping[str, Any]) -> None:
@@ -166,19 +175,22 @@ def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:
     home = str(known.get(_HOME, ""))
     if home.startswith(failure.process_token) and home != _home():
         return True
-    met = any(one["origin"] == origin for one in known.get("contexts", []))
     if origin == "test":  # what a fixture has raised, pytest raises for each test that needs it
-        return met
+        return _has_passed(known, origin)
     before, now = known.get("execution_count"), details.get("execution_count")
     if origin in _IN_CODE or now is None or before == now:
         return False
     # What has failed in a thread or a task may arrive in a later cell, but is one failure.
-    return met or (
+    return _has_passed(known, origin) or (
         origin == "cell"
         and before is not None
         and known.get("thread_id") == get_ident()
         and known.get("origin") in _IN_CODE
     )
+
+
+def _has_passed(known: Failure, origin: str) -> bool:
+    return any(one["origin"] == origin for one in known.get("contexts", []))
 
 
 def _met_before(

@@ -26,6 +26,10 @@ def fails_later():
     yield 3
     raise RuntimeError("at the end")
 
+@pytest.fixture
+def own():
+    return "of conftest.py"
+
 @pytest.fixture(autouse=True)
 def around():
     return "autouse"
@@ -98,7 +102,11 @@ class TestClass:
     def mine(self):
         return "of the class"
 
-    def test_method(self, mine, request):
+    @pytest.fixture
+    def own(self, own):
+        return own.upper()
+
+    def test_method(self, mine, own, request):
         request.getfixturevalue("base")
         assert mine in {"another"}
 

@@ -68,6 +68,11 @@ def test_fixtures_have_their_scopes_and_values(suite):
     method = suite.of("::test_method")["fixtures"]
     assert (method["mine"]["scope"], method["mine"]["value"]) == ("class", "'of the class'")
     assert method["base"]["scope"] == "session"  # asked for while the test ran
+    assert (method["own"]["value"], method["own"]["file"][-11:]) == (
+        "'OF CONFTEST.PY'",
+        "test_all.py",
+    )
+    assert method["own"]["overrides"]["file"].endswith("conftest.py")
 
 
 def test_a_fixture_that_fails_has_no_value(suite):
@@ -352,9 +357,9 @@ def test_a_report_that_cannot_be_written_is_no_success(tmp_path):
     )
     run = run_pytest(tmp_path, f"--failextract={REPORT}")
     assert run.code == pytest.ExitCode.INTERNAL_ERROR
-    assert "failextract: the report" in run.output
-    assert "this is a folder" in run.output
-    assert "None" not in run.output.partition("failextract: ")[2].splitlines()[0]
+    said = run.output.partition("failextract: ")[2].splitlines()[0]
+    assert "the report needs a file, and this is a folder" in said
+    assert said.endswith(f"{REPORT}'")
 
 
 def test_what_tests_do_to_the_store_costs_the_report_nothing(tmp_path):
