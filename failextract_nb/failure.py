@@ -63,6 +63,15 @@ class Raised(TypedDict, total=False):
     exceptions_omitted: int
 
 
+class Assertion(TypedDict, total=False):
+    """What pytest says of an assert that has failed."""
+
+    explanation: list[str]  # line by line
+    operator: str  # of the last comparison in it, and what stands at its sides, as text
+    left: str
+    right: str
+
+
 class Context(TypedDict, total=False):
     """A door that the exception passed on its way out."""
 
@@ -76,7 +85,7 @@ class Failure(Raised, total=False):
 
     id: str
     # cell, function, block, shell, run, display, callback, thread, future, task, unraisable,
-    # expectation, or what add_failure was handed ("manual")
+    # expectation, test, or what add_failure was handed ("manual")
     origin: str
     timestamp: str  # ISO 8601 with the offset, UTC
     test_name: str
@@ -105,6 +114,12 @@ class Failure(Raised, total=False):
     expected: bool  # the cell is tagged raises-exception
     command: str  # of origin shell
     exit_code: int
+    node_id: str  # of a test under pytest, as its other keys down to subtest
+    phase: str  # collect, setup, call, teardown; crash where a worker of pytest-xdist has died
+    parameters: dict[str, str]  # what the test is parametrised with, as text
+    captured: dict[str, str]  # what it has written, by stream and phase: "stdout call"
+    assertion: Assertion
+    subtest: str  # "[message] (name=value)"
     redacted: int  # values that were removed from this record, where some were
 
 

@@ -155,7 +155,7 @@ def save_all(
     configs = list(configs)
     if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
         raise ValueError(f"max_workers must be a whole number above 0; got {max_workers!r}")
-    _refuse_twice(configs)
+    refuse_twice(configs)
     with ThreadPoolExecutor(max_workers, thread_name_prefix="failextract-report") as pool:
         futures = [pool.submit(save_report, config) for config in configs]
     errors = [error for future in futures if (error := future.exception()) is not None]
@@ -166,7 +166,8 @@ def save_all(
     return [future.result() for future in futures]
 
 
-def _refuse_twice(configs: list[OutputConfig]) -> None:
+def refuse_twice(configs: list[OutputConfig]) -> None:
+    """Raise TypeError for what is no config, ValueError where two would write one file."""
     appends: dict[str, bool] = {}
     for config in configs:
         if not isinstance(config, OutputConfig):

@@ -28,10 +28,15 @@ FLOORS = [
     | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
     {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
-    {"decorator", "wrappers", "block", "ipython"},
+    {"decorator", "wrappers", "block", "ipython"}
+    | {"pytest_plugin", "pytest_recorder", "pytest_details"},
 ]
 # The magic that takes code from run_cell_magic is a block around it.
-DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")}
+DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")} | {
+    ("pytest_plugin", "pytest_recorder"),
+    ("pytest_recorder", "pytest_plugin"),
+    ("pytest_recorder", "pytest_details"),
+}
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.

@@ -23,6 +23,7 @@ MODULES = {
     "hook": "notebook",
     "cells": "notebook",
     "started": "started",
+    "tests": "tests",
     "imports": "imports",
     "export": "exports",
     "table": "tables",
