@@ -39,8 +39,6 @@ _code_of = SystemExit.__dict__["code"].__get__
 _attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
 # What doors make into text themselves.
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs", "parameters"})
-    {"test_args", "test_kwargs", "parameters"}
-)  # what doors make text themselves
 
 
 @dataclass
