@@ -13,6 +13,7 @@ import pytest
 from conftest import example
 
 from failextract_nb import OutputConfig, capture_failures, extract_on_failure, formats
+from failextract_nb._names import rules
 from failextract_nb._redact import MASK
 
 # What is found by its look: what it is, the secret, and the part of it that must be nowhere.
@@ -78,6 +79,7 @@ PLACES = {
     "long line": "given = ['" + "x" * 480 + "', SECRET]; 1 / 0",
     "syntax error": "compile('x = ' + repr(SECRET) + ' y', 'made', 'exec')",
     "exec": "exec(compile('given = ' + repr(SECRET) + '\\n1 / 0', 'made', 'exec'))",
+    "file name": "exec(compile('1 / 0', SECRET, 'exec'))",
 }  # fmt: skip
 
 # What is found by the name it stands under: bodies with the very text; or in two pieces, where the
@@ -365,6 +367,21 @@ def test_each_record_says_how_many_values_were_removed(divide, extractor, tmp_pa
     first, second = extractor.failures
     assert first["redacted"] == json.dumps(first).count(MASK) > 4
     assert "redacted" not in second
+
+
+def test_a_report_whose_path_looks_like_a_secret_has_its_failures(tmp_path, monkeypatch, request):
+    """The record does not hold the path, and the report still finds it; under new rules, too."""
+    request.addfinalizer(rules.set)
+    monkeypatch.chdir(tmp_path)
+    run = Doors(tmp_path).load("1 / 0")
+    decorated = extract_on_failure("run_token=abcdef123.json")(run)
+    for exempt in ([], ["run_token"]):
+        rules.set(exempt=exempt)
+        with suppress(ZeroDivisionError):
+            decorated()
+        written = json.loads((tmp_path / "run_token=abcdef123.json").read_text(encoding="utf-8"))
+        shown = written["failures"][-1]["contexts"][-1]["output"]
+        assert ("abcdef123" in shown) is bool(exempt)
 
 
 def test_what_comes_later_is_counted_too(extractor):
