@@ -239,6 +239,14 @@ def test_only_the_end_of_a_name_is_read():
     assert secret_name("password" + "_x" * MAX_NAME) is None
 
 
+@pytest.mark.parametrize("tell", [tell for tells, _ in _looks.LOOKS.values() for tell in tells])
+def test_every_tell_is_looked_for(tell):
+    """Most texts are not searched for them: what decides it must know each of them."""
+    sign = {"xox": "xoxb-", "eyJ": "eyJa."}.get(tell, tell)  # what follows these has one
+    assert {*sign} & {*_looks.SIGNS.decode()} or _looks.may_be_in(sign.casefold())
+    assert _looks._has_tell(tell.ljust(_looks._ALL_FIT), tell.casefold().ljust(_looks._ALL_FIT))
+
+
 SECRETS = (
     "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
     "eyJhbGciOiJI.eyJzdWIiOiIx.abc", "AKIAABCDEFGHIJKLMNOP", "ASIAABCDEFGHIJKLMNOP",

@@ -39,6 +39,7 @@ BY_LOOK = [
     ("GitLab", "glpat-a1B2c3D4e5f6G7h8i9j0", "a1B2c3D4"),
     ("Slack", "xoxb-123456789012-a1B2c3D4e5f6", "a1B2c3D4"),
     ("Slack address", "https://hooks.slack.com/services/T0A1B2C3D/B0E1F2G3H/a1B2c3D4e5f6", "a1B2c3D4"),
+    ("Slack, of a browser", "xoxd-a1B2c3D4%2Be5f6%3D", "a1B2c3D4"),
     ("Stripe", "sk_live_a1B2c3D4e5f6G7h8", "a1B2c3D4"),
     ("OpenAI", "sk-proj-a1B2c3D4e5f6G7h8i9j0k1l2", "a1B2c3D4"),
     ("Hugging Face", "hf_a1B2c3D4e5f6G7h8i9j0k1L2m3N4o5P6", "a1B2c3D4"),
@@ -54,6 +55,11 @@ BY_LOOK = [
     ("Mastercard", "5555555555554444", "55555555"),
     ("American Express", "3782-822463-10005", "822463"),
     ("Diners", "30569309025904", "309025"),
+    ("Maestro", "6759649826438453", "498264"),
+    ("UnionPay", "6212345678900000003", "456789"),
+    ("a card in a table", "ada,4111111111111111,12/27", "41111111"),
+    ("a card in JSON", "[1,4111111111111111,2]", "41111111"),
+    ("a card with dots", "4111.1111.1111.1111", "1111.1111"),
 ]  # fmt: skip
 
 # Where it is planted: the body of a function that fails, with SECRET in the place of the literal.
