@@ -16,7 +16,16 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
-from failextract_nb._names import MAX_NAME, can_be_secret, hidden, name_in, rules, secret_name
+from failextract_nb._names import (
+    MAX_NAME,
+    can_be_secret,
+    hidden,
+    name_in,
+    pair_reason,
+    rules,
+    secret_name,
+    value_of,
+)
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import MASK, mask, redact_said
 from failextract_nb._reprs import (
@@ -45,7 +54,6 @@ MAX_KEYS = 4096  # of dicts, that are remembered
 
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _NUMBERS = frozenset({int, float, bool})
-_WORDS = frozenset({str, bytes})
 _SHOWN = (dict, *CONTAINERS, str, bytes, int)  # whose subclasses are shown by what they hold
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
@@ -61,24 +69,23 @@ def _text(value: Any, depth: int) -> str:
 
 
 def _list(value: Any, depth: int) -> str:
-    if len(value) == 2 and (shown := _pair(value, depth)):
+    if len(value) == 2 and (shown := _pair(value[0], value[1], depth)):
         return f"[{shown}]"
     return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
 
 
 def _tuple(value: Any, depth: int) -> str:
     length = len(value)
-    if length == 2 and (shown := _pair(value, depth)):
+    if length == 2 and (shown := _pair(value[0], value[1], depth)):
         return f"({shown})"
+    if length == 3 and (shown := _pair(value[1], value[2], depth)):  # ("db", "password", "…")
+        return f"({_text(value[0], depth - 1)}, {shown})"
     return _items(value[:MAX_ITEMS], length, depth, "(", ",)" if length == 1 else ")")
 
 
-def _pair(value: Any, depth: int) -> str | None:
+def _pair(name: Any, given: Any, depth: int) -> str | None:
     """A name and a secret, as lists of headers have them; None for all else."""
-    name, given = value
-    if type(name) not in _WORDS or type(given) not in _WORDS:
-        return None
-    reason = hidden(name_in(name), given)
+    reason = pair_reason(name, given)
     return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
 
 
@@ -124,18 +131,19 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
         return f"{{… {length} items}}"
     depth -= 1
     parts = []
+    held = value_of(value)  # {"name": "DB_PASSWORD", "value": …}
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
-        if reason is not None and can_be_secret(name_in(key), item):
+        if reason is not None and can_be_secret(name_in(key), reason, item):
             parts.append(f"{shown}: {mask(reason)}")
+        elif held is not None and type(key) is str and key == held[0]:
+            parts.append(f"{shown}: {mask(held[1])}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
             parts.append(f"{shown}: {write(item, depth)}")
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
-    if "'value': " in text:  # {"name": "DB_PASSWORD", "value": …}
-        text = redact_said(text)
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 

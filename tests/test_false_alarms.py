@@ -139,6 +139,21 @@ def test_names_that_look_like_those_of_secrets(capsys):
     check("names", values, capsys)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("eos_token", "</s>"), ("pad_token", "<pad>"), ("next_token", "the"), ("token", 42), ("token", "the"),
+        ("pwd", "/home/ada"), ("given", ["token", "count"]), ("given", ("token", "lemma")), ("given", ["secret", "santa"]),
+        ("given", ["cookie", "cake"]), ("given", ["password", "email"]), ("given", ("text", "token", "lemma")),
+        ("given", {"token": "the", "lemma": "the"}), ("given", {"token": "string"}), ("pw", 3.5),
+        ("given", {"name": "user", "value": "ada"}), ("given", {"key": "token", "value": "count"}),
+    ],
+)  # fmt: skip
+def test_words_under_the_names_of_secrets(name, value):
+    """A token of a text, the name of the next column, the folder of a shell."""
+    assert text_of(value, name) == repr(value)
+
+
 def test_values_that_look_like_secrets(capsys):
     """Hashes, ids, numbers, images and what programs say are shown, as texts and in a list."""
     texts = [text for group in TEXTS.values() for text in group]

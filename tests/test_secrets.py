@@ -112,6 +112,12 @@ BY_NAME = {
     "mapping": "given = {'API-KEY': 'hunter2swordfish', 'a': {'Authorization': 'hunter2swordfish'}}\n1 / 0",
     "mapping with odd keys": "import enum\nclass Key(enum.Enum):\n    PASSWORD = 1\nclass Text(str):\n    pass\ngiven = {Key.PASSWORD: ('hunter2' 'swordfish'), Text('token'): ('hunter2' 'swordfish'),\n    b'cookie': b'hunter2swordfish', ('db', 'password'): ('hunter2' 'swordfish')}\n1 / 0",
     "mapping of a name and a value": "given = [{'name': 'DB_PASSWORD', 'value': 'hunter2swordfish'}]\n1 / 0",
+    "mapping of a value and a name": "given = {'Value': 'hunter2swordfish', 'Key': 'Password'}, {'value': ('hunter2' 'swordfish'), 'name': 'DB_PASSWORD'}\n1 / 0",
+    "pairs": "class Text(str):\n    pass\npwd = 'hunter2' 'swordfish'\ngiven = (Text('password'), Text(pwd)), ('password', [pwd]), ('db', 'password', pwd)\n1 / 0",
+    "cookies": "import http.cookiejar\nmade = http.cookiejar.Cookie(0, 'sid', ('hunter2' 'swordfish'), *[None] * 13, {})\njar = http.cookiejar.CookieJar()\njar._cookies = {'d': {'/': {'sid': made}}}\nraise ValueError(jar, made)",
+    "parts of an address": "import urllib.parse\nparts = urllib.parse.urlsplit('postgres://ada:hunter2swordfish@db/x')\nnetloc = parts.netloc\nraise ValueError(parts)",
+    "names of a deployment": "DB_PASSWORD_PROD = private_key_pem = ('hunter2' 'swordfish')\ngiven = {'x-functions-key': DB_PASSWORD_PROD, 'session_key': DB_PASSWORD_PROD}\n1 / 0",
+    "file name": "exec(compile('1 / 0', 'https://ada:hunter2swordfish@host/mod.py', 'exec'))",
     "headers": "given = [('Accept', 'x'), ('Authorization', 'hunter2swordfish')]\nraw = [(b'x-api-key', b'hunter2swordfish')]\n1 / 0",
     "headers as text": "given = 'GET / HTTP/1.1\\r\\nHost: x\\r\\nCookie: a=b; session=hunter2swordfish\\r\\n'\n1 / 0",
     "query string": "given = 'https://h/p?a=1&access_token=hunter2swordfish&b=2'\nform = 'a=1&password=hunter2swordfish'\n1 / 0",
@@ -314,6 +320,9 @@ def test_records_that_are_handed_in(extractor, tmp_path):
             fixtures={"auth_token": {"kind": "fixture", "scope": "module", "value": "hunter2swordfish"}},
             headers=[["Authorization", "hunter2swordfish"], ("x", 1)],
             command=["prog", "--password", "hunter2swordfish"],
+            environment=[{"value": "hunter2swordfish", "name": "DB_PASSWORD"}],
+            settings=[("db", "password", "hunter2swordfish"), ("password", ["hunter2swordfish"])],
+            columns=["token", "count"],
             extracted_code=[{"file": "a", "function": "f", "line": 1, "code": "pwd = 'hunter2swordfish'"}],
             locals=[{"token": "'hunter2swordfish'", TOKEN: "1"}],
             card=4111111111111111,
@@ -326,6 +335,7 @@ def test_records_that_are_handed_in(extractor, tmp_path):
         assert_nowhere(hidden, extractor, tmp_path)
     (record,) = extractor.failures
     assert record["fixtures"]["auth_token"]["scope"] == "module"
+    assert record["columns"] == ["token", "count"]
     assert "connect(password=given" in record["exception_traceback"]
     assert "connect(password=given)" in record["cell_source"]
     assert record["redacted"] == json.dumps(record).count(MASK)
