@@ -264,7 +264,9 @@ def _listed(text: str, start: int, end: int, reason: str) -> tuple[int, int] | N
     match, is_option = _LISTED.match(text, end), text[start] == "-"
     if match is not None and (match["key"] or is_option or _is_pair(text, start, match, reason)):
         return match.span("value")
-    match = _VALUE_FIRST.search(text, max(0, start - _MAX_PAIRS), start)
+    match, first = None, max(0, start - _MAX_PAIRS)
+    if text.find("alue", first, start) >= 0:
+        match = _VALUE_FIRST.search(text, first, start)
     if match is None and (is_option or text[start - 2 : start - 1] == "("):
         match = _DEFAULT.match(text, end)
     return match.span("value") if match else None

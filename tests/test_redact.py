@@ -125,9 +125,8 @@ def test_harmless_text_is_unchanged(text):
     "part",
     ["a", "a.b-", "token", "-token", "&token", 'token="', "eyJaaaaaaaa-", "://a:", "bearer ", "\\",
      "key ", " ", "-----BEGIN PRIVATE KEY-----", "password='a\n", "?key ", "password=(", "password: ",
-     "password=a,", "curl -u", "a1B2c3D4e5f6G7h8 ", "mysql x", "token', '", 'token=\\"', "{a, token: ", "password or ", "token, ", "token=a or ", '<input name="token" ',
-     'value="a" name="token" ', "<token ", 'f(a, "token", ', 'f("token", default=', "token: |\n ", "password 'a ",
-     'token="a" "', "token=f(", "a,", "4111,", "4111.", "token=str('"],
+     "password=a,", "curl -u", "a1B2c3D4e5f6G7h8 ", "mysql x", "token', '", 'token=\\"', "{a, token: ", "token=a or ", '<input name="token" ',
+     'value="a" name="token" ', 'f(a, "token", ', 'f("token", default=', "token: |\n "],
 )  # fmt: skip
 @pytest.mark.timeout(60)
 def test_long_text_is_read_once(part):
