@@ -151,7 +151,7 @@ IN_CODE = [
     "{'password': 'a', 'kind': 'token', 'secret': 'hunter2'}", "postgres://bob:hun/ter2hunter2@h/x",
     "postgres://bob:a@hunter2@h/x", "credentials = {'user': 'b', 'x': {'y': 'hunter2'}}",
     'user, password = "bob", "hunter2"', 'password, user = "hunter2", "bob"', 'password = "a" "hunter2"',
-    'password = os.environ.get("X") or "hunter2"', 'password = "a" or "hunter2"', 'password = str("hunter2")',
+    'password = os.environ.get("X") or "hunter2"', 'password = os.environ.get("X", "hunter2")', 'password = "a" or "hunter2"', 'password = str("hunter2")',
     'password: str = Field(default="hunter2")', 'setattr(o, "password", "hunter2")',
     'config.set("db", "password", "hunter2")', 'conf["fs.s3a.secret.key"] = "hunter2"',
     "sql = \"CREATE USER bob WITH PASSWORD 'hunter2'\"", "sql = \"CREATE USER bob IDENTIFIED BY 'hunter2'\"",
