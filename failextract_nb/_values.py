@@ -131,19 +131,20 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
         return f"{{… {length} items}}"
     depth -= 1
     parts = []
-    held = value_of(value)  # {"name": "DB_PASSWORD", "value": …}
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
         if reason is not None and can_be_secret(name_in(key), reason, item):
             parts.append(f"{shown}: {mask(reason)}")
-        elif held is not None and type(key) is str and key == held[0]:
-            parts.append(f"{shown}: {mask(held[1])}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
             parts.append(f"{shown}: {write(item, depth)}")
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
+    if "alue': " in text and (held := value_of(value)):  # {"name": "DB_PASSWORD", "value": …}
+        start = f"{held[0]!r}: "
+        parts = [f"{start}{mask(held[1])}" if part.startswith(start) else part for part in parts]
+        text = f"{{{', '.join(parts)}}}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
@@ -164,8 +165,7 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
 
 
 def _named(name: str, value: Any, depth: int) -> str:
-    reason = hidden(name, value)
-    return mask(reason) if reason else _text(value, depth - 1)
+    return mask(reason) if (reason := hidden(name, value)) else _text(value, depth - 1)
 
 
 def _view(value: Any, depth: int) -> str:
