@@ -1,113 +1,155 @@
 """Secrets out of text, by the name they stand under and by the look of the value.
 
-A first, correct version: what is found is replaced by ``[redacted: why]`` before it gets into a
-record, so that no later reader can leak it.
+What is found is replaced by ``[redacted: why]`` before it gets into a record, so that no later
+reader can leak it.  A text is searched for the words that secret names have; only where the whole
+name is secret, what follows it is looked at.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from typing import Any
 
-# A name is secret when its *last* word is: `db_password` is, `password_field_label` is not.
-SECRET_WORDS = frozenset({
-    "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token",
-    "credential", "credentials", "authorization", "apikey", "auth", "cookie",
-})  # fmt: skip
-SECRET_PAIRS = frozenset({
-    "api key", "access key", "private key", "secret key", "signing key", "encryption key",
-    "session id", "connection string",
-})  # fmt: skip
-# Long enough to be sure of inside a word that has no separators: `mydbpassword`.
-SECRET_ENDINGS = ("password", "passwd", "passphrase", "apikey", "accesstoken", "authtoken")
+from failextract_nb import _looks, _named
+from failextract_nb._names import KEYS, PASSES, rules
 
-MAX_NAME = 200  # characters of a name that are looked at, its last ones
+MASK = "[redacted: "
 
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-
-# The name of a group is the reason that the reader sees.
-_VALUES = re.compile(
-    r"(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?"
-    r"(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))"
-    r"|(?P<jwt>(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
-    r"|(?P<aws_key>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
-    r"|(?P<google_key>\bAIza[\w-]{35})"
-    r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}))"
-    r"|(?P<slack_token>\bxox[abeprs]-[\w-]{10,})"
-    r"|(?P<stripe_key>\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,})"
-    # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
-    r"|(?P<bearer>\b(?i:bearer|basic)\s+(?=\S*(?:\d|=|[a-z][A-Z]))[\w.~+/-]{16,}=*)"
-    r"|(?P<user_and_password>(?<=://)[^\s:/@'\"]*:[^\s/@'\"]+(?=@))"
-)
-
-_STEM = r"(?i:passw|passphrase|pwd|secret|token|credential|auth|key|cookie|session|connection)"
-# Bounded, and only from where a word starts: a long text is read once.
-_NAME = rf"(?<![\w.-])[\w.-]{{0,60}}?{_STEM}\w{{0,60}}"
-_OPTION = rf"[\w.-]{{0,60}}?{_STEM}[\w-]{{0,60}}"
-_NAMED = re.compile(
-    # name = "value", "name": 'value', name: str = "value", name == "value"
-    rf"(?P<name>{_NAME})(?P<between>[\"']?\]?(?:\s{{0,9}}:\s{{0,9}}\w{{1,60}})?"
-    r"\s{0,9}(?:[=!:]=|[=:])\s{0,9}[rbfuRBFU]{0,2})"
-    r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote))[^\\\n])+)(?=(?P=quote))"
-    # ?name=value&…, --name=value, --name value
-    rf"|(?P<lead>[?&]|(?<![\w-])--?)(?P<query>{_OPTION})"
-    r"(?P<sign>=|(?<=\w)\s+)(?P<plain>(?!\[redacted: )[^\s&#\"']+)"
-)
-# Looking for a few short texts costs a tenth of what the patterns do, so they look first, in the
-# casefolded text: what _VALUES finds has one of these, what _NAMED finds a sign and a stem.
-_TELLS = ("://", "-----begin", "eyj", "akia", "asia", "aiza", "xox", "bearer", "basic")
-_TELLS_WITH_LINE = (
-    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "k_live_", "k_test_",
+# What the names of secrets have in them; the pairs are looked for where "key" or "pass" is.
+_STEMS = (
+    "pw", "secret", "token", "credential", "auth", "cookie", "sess", "connection", "cvv", "netloc",
+    "identified by",
 )  # fmt: skip
-_SIGNS = ("-", "'", '"', "?", "&")
-_STEMS = tuple(_STEM.removeprefix("(?i:").removesuffix(")").split("|"))
+_PAIRS = rf"(?:{'|'.join(KEYS)})[_.-]?keys?|(?:{'|'.join(PASSES)})[_.-]?pass|pass(?:w|phrase|code)"
+_PAIR = re.compile(_PAIRS)
+_SIGNS = b"'=:-\"<%"  # one of them is between a name and its value
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 \n,;()[]{}!?/*#@$&|^`>\\"  # tells nothing
+_NAMING = bytes({*_SIGNS}.difference(_looks.SIGNS))
 _SHORTEST = 6  # pwd='' and what is shorter hide nothing
-_SHORTEST_VALUE = 15  # of what _VALUES finds without a "://" in it: xoxb- and ten characters
 
 
-def secret_name(name: str) -> str | None:
-    """The reason why a value under this name is hidden (``"password"``), or None."""
-    return _reason(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
+class _Stems:
+    """Where the names may be that are secret now."""
+
+    def __init__(self) -> None:
+        self.make()
+        rules.watch(self.make)
+
+    def make(self) -> None:
+        own = [max(name.split(" "), key=len) for name in rules.names]
+        self.words = (*_STEMS, *own)
+        # Pairs first: of secret.key, the first word alone would be found.
+        stems = rf"(?:{_PAIRS}|{'|'.join(map(re.escape, self.words))})[\w-]{{0,60}}"
+        self.folded = re.compile(stems)  # a third of the time of the other
+        self.any = re.compile(stems, re.IGNORECASE)
+
+    def are_in(self, folded: str) -> bool:
+        """A few short texts are quickly looked for."""
+        for word in self.words:
+            if word in folded:
+                return True
+        return ("key" in folded or "pass" in folded) and _PAIR.search(folded) is not None
 
 
-@lru_cache(maxsize=4096)
-def _reason(name: str) -> str | None:
-    words: list[str] = [word.lower() for word in _WORD.findall(name)]
-    if not words:
-        return None
-    if words[-1] in SECRET_WORDS:
-        return words[-1]
-    pair = " ".join(words[-2:])
-    if pair in SECRET_PAIRS:
-        return pair
-    return next((ending for ending in SECRET_ENDINGS if words[-1].endswith(ending)), None)
-
-
-def is_blank(value: object) -> bool:
-    """Nothing to hide: a flag, None, an empty text."""
-    return value is None or type(value) is bool or (type(value) is str and not value)
+_stems = _Stems()
+_numbers = itertools.count(1)
 
 
 def mask(reason: str) -> str:
     """What stands where a secret stood."""
-    return f"[redacted: {reason}]"
+    rules.hidden = next(_numbers)
+    return f"{MASK}{reason}]"
+
+
+def masks_in(value: Any) -> int:
+    """How many masks stand in JSON-native data."""
+    texts: list[str] = []
+    waiting = [value]
+    for one in waiting:  # it grows
+        kind = type(one)
+        if kind is str:
+            texts.append(one)
+        elif kind is dict:
+            texts += one
+            waiting += one.values()
+        elif kind is list:
+            waiting += one
+    return masks_among(texts)
+
+
+def masks_among(texts: Iterable[str]) -> int:
+    """How many masks stand in texts."""
+    return "\n".join(texts).count(MASK)
+
+
+def count_masks(record: dict[str, Any]) -> None:
+    """Say in ``record`` how many values were removed from it, where some were."""
+    if rules.hidden and (count := masks_in(record)):
+        known = record.get("redacted")
+        record["redacted"] = max(count, known) if type(known) is int else count
 
 
 def redact(text: str) -> str:
-    """``text`` without what looks like a secret."""
+    """``text``, which may be code, without what looks like a secret; it has as many lines."""
+    return _redacted(text, _named.in_code, _with_lines)
+
+
+def redact_said(text: str) -> str:
+    """``text`` that a program says, such as a message or a command: no code, so that a bare
+    ``password=hunter2`` is a password.
+    """
     length = len(text)
-    if length < _SHORTEST or (length < _SHORTEST_VALUE and text.isidentifier()):
+    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()):  # most are short
+        return redact_patterns(text) if rules.patterns else text
+    return _redacted(text, _named.anywhere, _instead)
+
+
+def redact_traceback(text: str) -> str:
+    """A traceback: lines of code, and what the exception says."""
+    return _redacted(text, _named.in_traceback, _instead)
+
+
+def redact_patterns(text: str, instead: Callable[[str, str], str] | None = None) -> str:
+    """``text``, such as that of a number, without what the user's own patterns find."""
+    replace = instead or _instead
+    for pattern in rules.patterns:
+        text = pattern.sub(lambda match: replace("pattern", match[0]), text)
+    return text
+
+
+def _redacted(
+    text: str,
+    is_said: Callable[[str], Callable[[int], bool]],
+    instead: Callable[[str, str], str],
+) -> str:
+    if rules.patterns:
+        text = redact_patterns(text, instead)
+    length = len(text)
+    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()) or not rules.is_on:
         return text
     folded = _folded(text)
-    for tell in _TELLS + _TELLS_WITH_LINE if "_" in folded else _TELLS:
-        if tell in folded:
-            text = _VALUES.sub(_hide_value, text)
-            folded = _folded(text)
-            break
-    for sign in _SIGNS:
-        if sign in folded:
-            return _NAMED.sub(_hide_named, text) if _has_stem(folded) else text
-    return text
+    signs = folded.encode(errors="replace").translate(None, _PLAIN)
+    if signs.strip(_NAMING) or _looks.may_be_in(folded):
+        shown = _looks.hide(text, folded, instead)
+        if "-" in folded:
+            shown = _looks.hide_options(shown, folded, instead)
+        if shown is not text:
+            text, folded = shown, _folded(shown)
+    return (
+        _hide_named(text, folded, is_said(text), instead)
+        if signs and _stems.are_in(folded)
+        else text
+    )
+
+
+def _instead(what: str, found: str) -> str:
+    return found if what in rules.exempt else mask(what)
+
+
+def _with_lines(what: str, found: str) -> str:
+    return f"{_instead(what, found)}{chr(10) * found.count(chr(10))}"
 
 
 def _folded(text: str) -> str:
@@ -116,20 +158,23 @@ def _folded(text: str) -> str:
     return folded if folded.isascii() else folded.replace("ı", "i").replace("i\u0307", "i")
 
 
-def _has_stem(folded: str) -> bool:
-    return any(stem in folded for stem in _STEMS)
-
-
-def _hide_value(match: re.Match[str]) -> str:
-    return mask(str(match.lastgroup).replace("_", " "))
-
-
-def _hide_named(match: re.Match[str]) -> str:
-    reason = secret_name(match["name"] or match["query"])
-    if reason is None:
-        return match[0]
-    if match["name"] is not None:
-        return match["name"] + match["between"] + match["quote"] + mask(reason)
-    if match["lead"].startswith("-") or match["sign"] == "=":
-        return match["lead"] + match["query"] + match["sign"] + mask(reason)
-    return match[0]
+def _hide_named(
+    text: str,
+    folded: str,
+    is_said: Callable[[int], bool],
+    instead: Callable[[str, str], str],
+) -> str:
+    is_plain = text.isascii()
+    search = _stems.folded.search if is_plain else _stems.any.search
+    searched = folded if is_plain else text
+    parts, last, place = [], 0, 0
+    while (match := search(searched, place)) is not None:
+        place = match.end()
+        found = _named.secret_at(text, match.start(), place, is_said)
+        if found is not None:
+            start, stop, reason = found
+            if start >= last:
+                parts += [text[last:start], instead(reason, text[start:stop])]
+                last = stop
+            place = max(place, stop)
+    return "".join([*parts, text[last:]]) if parts else text

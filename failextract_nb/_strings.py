@@ -1,19 +1,37 @@
-"""Text of any length made fit for a record, and the names of any class."""
+"""Text of any length made fit for a record, and what any class is called and extends."""
 
 from __future__ import annotations
 
-from failextract_nb._redact import redact
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from failextract_nb._redact import redact_said
 
 MAX_MESSAGE = 10_000  # characters of an exception's message
+CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 LOOK_AHEAD = 2_000  # characters read for secrets before a text is cut
 
 
-def bounded(text: str, limit: int = MAX_MESSAGE) -> str:
+def bounded(text: str, limit: int = MAX_MESSAGE, hide: Callable[[str], str] = redact_said) -> str:
     """``text`` bounded and redacted; no more of it is read than that takes."""
-    shown = redact(text[: limit + LOOK_AHEAD])
-    if len(text) > limit:
-        shown = f"{shown[:limit]}… ({len(text)} characters)"
-    return clean(shown)
+    if len(text) <= limit:
+        return clean(hide(text))
+    return clean(f"{start_of(text, limit, hide)}… ({len(text)} characters)")
+
+
+def start_of(
+    text: str,
+    limit: int,
+    hide: Callable[[str], str] = redact_said,
+    ahead: int = LOOK_AHEAD,
+) -> str:
+    """The first ``limit`` characters of ``text`` without a secret, nor a part of one."""
+    read = text[: limit + ahead]
+    shown = hide(read)
+    if len(read) < len(text):  # what is cut there may be a secret that nobody can tell any more
+        shown = shown[: max(0, len(shown) - ahead)]
+    return shown[:limit]
 
 
 def clip(text: str, limit: int) -> str:
@@ -40,3 +58,8 @@ def module_of(cls: type) -> str:
     """The module that a class says it is from, "" if it says nothing sensible."""
     module = type.__dict__["__module__"].__get__(cls)
     return module if type(module) is str else ""
+
+
+def base_of(cls: type) -> Any:
+    """The built-in container that a class extends: its methods are past any override."""
+    return next(base for base in CONTAINERS if issubclass(cls, base))

@@ -6,31 +6,56 @@ The limits stand on top; whatever is cut says so.  A repr may raise anything: ``
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
+from failextract_nb._names import (
+    MAX_NAME,
+    can_be_secret,
+    hidden,
+    name_in,
+    pair_reason,
+    rules,
+    secret_name,
+    value_of,
+)
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MAX_NAME, is_blank, mask, redact, secret_name
-from failextract_nb._strings import LOOK_AHEAD, clean, clip, module_of, type_name
+from failextract_nb._redact import MASK, mask, redact_said
+from failextract_nb._reprs import (
+    CARDS,
+    MAX_TEXT,
+    bare_object,
+    by_patterns,
+    data_writer,
+    hides_itself,
+    moment,
+    octet_array,
+    octets,
+    own_repr,
+    plain,
+    quoted,
+    said_by,
+    whole,
+    without_address,
+    wrote_repr,
+)
+from failextract_nb._strings import clip, module_of, type_name
 
-MAX_TEXT = 240  # characters of one value
 MAX_CONTAINER = 960  # characters of one container
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
-MAX_DIGITS = 60  # of an integer
 MAX_KEYS = 4096  # of dicts, that are remembered
 
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
-_MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
 _NUMBERS = frozenset({int, float, bool})
+_SHOWN = (dict, *CONTAINERS, str, bytes, int)  # whose subclasses are shown by what they hold
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
 
@@ -44,51 +69,25 @@ def _text(value: Any, depth: int) -> str:
     return (EXACT.get(type(value)) or writer_of(type(value)))(value, depth)
 
 
-def _plain(value: object, _depth: int) -> str:
-    return repr(value)
-
-
-def _int(value: Any, _depth: int) -> str:
-    # CPython refuses to write an int of more than 4300 digits in decimal.
-    if _LEAST < value < _MOST:
-        return int.__repr__(value)
-    return f"<int of {value.bit_length()} bits>"
-
-
-def _str(value: str, _depth: int) -> str:
-    if len(value) > LOOK_AHEAD:
-        return clean(_start(redact(value[:LOOK_AHEAD]), len(value)))
-    shown = redact(value)
-    text = repr(shown) if len(shown) <= MAX_TEXT else _start(shown, len(value))
-    return text if text.isascii() else clean(text)
-
-
-def _start(text: str, length: int) -> str:
-    return f"{text[:MAX_TEXT]!r}… ({length} characters)"
-
-
-def _moment(value: Any, _depth: int) -> str:
-    ours = value.tzinfo is None or type(value.tzinfo) is timezone
-    return repr(value) if ours else _own_repr(value)
-
-
-def _bytes(value: bytes | bytearray, _depth: int) -> str:
-    shown = redact(value[:MAX_TEXT].decode("latin-1")).encode("latin-1", "replace")
-    more = f"… ({len(value)} bytes)" if len(value) > MAX_TEXT else ""
-    return f"{shown!r}{more}"
-
-
-def _bytearray(value: bytearray, depth: int) -> str:
-    return f"bytearray({_bytes(value, depth)})"
-
-
 def _list(value: Any, depth: int) -> str:
+    if len(value) == 2 and (shown := _pair(value[0], value[1], depth)):
+        return f"[{shown}]"
     return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
 
 
 def _tuple(value: Any, depth: int) -> str:
     length = len(value)
+    if length == 2 and (shown := _pair(value[0], value[1], depth)):
+        return f"({shown})"
+    if length == 3 and (shown := _pair(value[1], value[2], depth)):  # ("db", "password", "…")
+        return f"({_text(value[0], depth - 1)}, {shown})"
     return _items(value[:MAX_ITEMS], length, depth, "(", ",)" if length == 1 else ")")
+
+
+def _pair(name: Any, given: Any, depth: int) -> str | None:
+    """A name and a secret, as lists of headers have them; None for all else."""
+    reason = pair_reason(name, given)
+    return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
 
 
 def _set(value: Any, depth: int) -> str:
@@ -107,7 +106,8 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         length > 2
         and type(head[0]) in _NUMBERS
         and _NUMBERS.issuperset(map(type, head))
-        and _are_small(head)
+        and max(head) < CARDS
+        and not rules.patterns
     ):
         inner = repr(head)[1:-1]
     else:
@@ -115,14 +115,12 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         inner = ", ".join(
             [(EXACT.get(type(item)) or writer_of(type(item)))(item, depth) for item in head]
         )
+        if "'-" in inner:  # the words of a command: what follows --password
+            inner = redact_said(inner)
     if length > MAX_ITEMS:
         inner = f"{inner}, … {length - MAX_ITEMS} more"
     text = f"{left}{inner}{right}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
-
-
-def _are_small(numbers: Sequence[Any]) -> bool:
-    return bool(min(numbers) > _LEAST) and bool(max(numbers) < _MOST)
 
 
 def _dict(value: dict[Any, Any], depth: int) -> str:
@@ -133,7 +131,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
-        if reason is not None and not is_blank(item):
+        if reason is not None and can_be_secret(name_in(key), reason, item):
             parts.append(f"{shown}: {mask(reason)}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
@@ -141,18 +139,23 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
+    if "alue': " in text and (held := value_of(value)):  # {"name": "DB_PASSWORD", "value": …}
+        start = f"{held[0]!r}: "
+        parts = [f"{start}{mask(held[1])}" if part.startswith(start) else part for part in parts]
+        text = f"{{{', '.join(parts)}}}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
 _keys: dict[str, tuple[str, str | None]] = {}  # of dicts: the same ones come again and again
+rules.watch(_keys.clear)
 
 
 def _key(key: Any, depth: int) -> tuple[str, str | None]:
     """A key of a dict as text, and why its value is hidden, if it is."""
     if type(key) is not str:
-        return _text(key, depth), None
-    described = _str(key, depth), secret_name(key)
-    if len(key) <= MAX_NAME:
+        return _text(key, depth), secret_name(name_in(key))
+    described = quoted(key, depth), secret_name(key)
+    if len(key) <= MAX_NAME and MASK not in described[0]:  # who counts masks has to be told
         if len(_keys) >= MAX_KEYS:
             _keys.clear()
         _keys[key] = described
@@ -160,8 +163,7 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
 
 
 def _named(name: str, value: Any, depth: int) -> str:
-    reason = secret_name(name)
-    return mask(reason) if reason and not is_blank(value) else _text(value, depth - 1)
+    return mask(reason) if (reason := hidden(name, value)) else _text(value, depth - 1)
 
 
 def _view(value: Any, depth: int) -> str:
@@ -169,21 +171,21 @@ def _view(value: Any, depth: int) -> str:
 
 
 SCALARS: dict[type, Writer] = {
-    int: _int,
-    float: _plain,
-    bool: _plain,
-    type(None): _plain,
-    complex: _plain,
-    str: _str,
+    int: whole,
+    float: plain,
+    bool: plain,
+    type(None): plain,
+    complex: plain,
+    str: quoted,
 }
 EXACT: dict[type, Writer] = {
     **SCALARS,
-    range: _plain,
-    date: _plain,
-    timedelta: _plain,
-    datetime: _moment,
-    bytes: _bytes,
-    bytearray: _bytearray,
+    range: plain,
+    date: plain,
+    timedelta: plain,
+    datetime: moment,
+    bytes: octets,
+    bytearray: octet_array,
     list: _list,
     tuple: _tuple,
     set: _set,
@@ -196,21 +198,42 @@ EXACT: dict[type, Writer] = {
 _PLAIN_BASES: dict[Any, tuple[Writer, Callable[[Any], Any]]] = {
     base.__repr__: (write, to_base)
     for base, write, to_base in (
-        (str, _str, str.__str__),
-        (bytes, _bytes, bytes.__bytes__),
-        (int, _int, int.__int__),
+        (str, quoted, str.__str__),
+        (bytes, octets, bytes.__bytes__),
+        (int, whole, int.__int__),
     )
 }
 
 
+def _follow_rules() -> None:
+    for kind in (int, float):
+        write = by_patterns if rules.patterns else whole if kind is int else plain
+        SCALARS[kind] = EXACT[kind] = write
+
+
+rules.watch(_follow_rules)
+
+
 def _choose(cls: type) -> Writer:
     """For anything that is not exactly a built-in type, the safest description there is."""
+    write = _chosen(cls)
+    if write is own_repr or not hides_itself(cls) or not issubclass(cls, _SHOWN):
+        return write
+    if wrote_repr(cls):
+        return own_repr
+    hiding = f"<{type_name(cls)}: {{}}>"
+    return lambda value, depth: (
+        hiding.format(mask("secret")) if rules.is_on else write(value, depth)
+    )
+
+
+def _chosen(cls: type) -> Writer:
     name = type_name(cls)
     roots = [module_of(base).partition(".")[0] for base in cls.__mro__]
     if _libraries.is_lazy(roots, name):
         return lambda _value, _depth: f"<{name}: not evaluated>"
     if not _libraries.DATA.isdisjoint(roots):
-        return _data_writer(cls, name, roots)
+        return data_writer(cls, name, roots)
     if issubclass(cls, dict):
         return lambda value, depth: f"{name}({_dict(value, depth)})"
     if issubclass(cls, CONTAINERS):
@@ -220,11 +243,12 @@ def _choose(cls: type) -> Writer:
     if issubclass(cls, partial):
         return lambda value, depth: f"<partial of {_text(value.func, depth - 1)}>"
     if issubclass(cls, (type, FunctionType, BuiltinFunctionType, ModuleType)):
-        return lambda value, _depth: clip(_ADDRESS.sub("", repr(value)), MAX_TEXT)
+        return lambda value, _depth: clip(without_address(repr(value)), MAX_TEXT)
     if hasattr(cls, "__dataclass_fields__"):
-        return lambda value, depth: _dataclass(value, name, depth)
+        by_hand = wrote_repr(cls)
+        return lambda value, depth: _dataclass(value, name, depth, by_hand)
     if cls.__repr__ is object.__repr__:
-        return _bare_object
+        return bare_object
     if cls.__repr__ is BaseException.__repr__:  # made of those of what it holds
         return lambda value, depth: f"{name}{_arguments(value, depth)}"
     if "failextract_nb" in roots:  # the extractor's repr is a table of all failures
@@ -232,13 +256,7 @@ def _choose(cls: type) -> Writer:
     if (plain := _PLAIN_BASES.get(cls.__repr__)) is not None:
         write, to_base = plain
         return lambda value, depth: write(to_base(value), depth)
-    return _own_repr
-
-
-def _bare_object(value: object, _depth: int) -> str:
-    if type(value).__repr__ is not object.__repr__:  # %autoreload gave the class one since
-        return _own_repr(value)
-    return f"<{type_name(type(value))} object>"
+    return own_repr
 
 
 writer_of = PerObject(_choose)
@@ -253,14 +271,6 @@ def _method(value: Any, _depth: int) -> str:
     return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
 
 
-def _own_repr(value: object, _depth: int = 0) -> str:
-    text = str.__str__(repr(value))[:LOOK_AHEAD]
-    if " at 0x" in text:
-        text = _ADDRESS.sub("", text)
-    text = clean(redact(text))
-    return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
-
-
 def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
     base = base_of(cls)
     names = getattr(cls, "_fields", None)
@@ -271,9 +281,12 @@ def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:
     return f"{name}({_some(base.__iter__(value), base.__len__(value), depth, '[', ']')})"
 
 
-def _dataclass(value: Any, name: str, depth: int) -> str:
+def _dataclass(value: Any, name: str, depth: int, by_hand: bool) -> str:
     if depth <= 0:
         return f"{name}(…)"
+    if by_hand:  # it may hide what it holds
+        with suppress(Exception):
+            return said_by(value)
     parts = []
     for field in islice(dataclasses.fields(value), MAX_ITEMS):
         if field.repr:
@@ -283,18 +296,3 @@ def _dataclass(value: Any, name: str, depth: int) -> str:
                 continue
             parts.append(f"{field.name}={_named(field.name, item, depth)}")
     return clip(f"{name}({', '.join(parts)})", MAX_CONTAINER)
-
-
-def _data_writer(cls: type, name: str, roots: list[str]) -> Writer:
-    """``roots`` are the packages that ``cls`` and its bases are from."""
-    describe = _libraries.describer(cls, roots)
-    trusted = roots[0] in _libraries.DATA  # the library itself wrote its repr
-
-    def write(value: object, _depth: int) -> str:
-        parts = describe(value)
-        if trusted and (not parts or parts[0] == _libraries.SCALAR):  # a number, a Timestamp
-            return _own_repr(value)
-        text = f"{name}({'; '.join(parts)})" if parts else f"<{name} object>"
-        return text if len(text) <= MAX_TEXT else clip(text, MAX_TEXT)
-
-    return write

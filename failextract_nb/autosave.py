@@ -52,7 +52,10 @@ class Autosave:
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Save what is not saved yet, and end the thread.  A second call does nothing."""
+        """Save what is not saved yet, and end the thread.  A second call does nothing.
+
+        Where the disk stalls it goes on after ``STOP_WITHIN`` seconds, and says so.
+        """
         self._unsubscribe()
         atexit.unregister(self.stop)
         if os.getpid() != self._process:  # a forked child has the object, not the thread
@@ -61,6 +64,13 @@ class Autosave:
             self._stopping = True
             self._changed.notify()
         self._thread.join(STOP_WITHIN)
+        if self._thread.is_alive():
+            slow = TimeoutError(
+                f"the disk has not taken it within {STOP_WITHIN:g} seconds; the session keeps its "
+                "failures: save them to another path"
+            )
+            self.last_error = slow
+            self._active()._store.note_problem(f"the report {self.config.path} was not saved", slow)
         with _lock:
             if _running.get(str(self.config.path)) is self:
                 del _running[str(self.config.path)]

@@ -10,13 +10,17 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from sys import getsizeof
 from time import perf_counter
 from typing import Any, NamedTuple, cast
 
 from failextract_nb import failure
-from failextract_nb._native import native
+from failextract_nb._budget import TooLong, watched
+from failextract_nb._names import rules
+from failextract_nb._native import CODE, native
 from failextract_nb._perobject import PerObject
+from failextract_nb._redact import MASK, masks_in, redact_said
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Context, Failure
@@ -27,6 +31,12 @@ MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
+# The texts of every record that may hold a secret, but for those of its exceptions.
+_TEXTS_BESIDE = ("exception_traceback", "test_name", "test_file", "test_module", "thread_name")
+_texts_beside = itemgetter(*_TEXTS_BESIDE)
+_STATUS = frozenset({int, bool})
+_code_of = SystemExit.__dict__["code"].__get__
+_attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
 _TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
 
 
@@ -59,7 +69,9 @@ class _Latest(threading.local):
 
 latest = _Latest()
 
-_texts: dict[str, str] = {}  # sources come again with every failure of a cell or function
+# Sources come again with every failure of a cell or function; by whether they are code.
+_texts: dict[tuple[str, bool], tuple[str, int]] = {}
+rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
     ("unittest.case", "SkipTest"), ("_pytest.outcomes", "Exit"),
@@ -73,15 +85,19 @@ def is_failure(error: BaseException, origin: str = "function") -> bool:
 
     A cell has failed whatever it was that ended it, but for an interrupt and an exit with 0.
     """
-    if isinstance(error, SystemExit):
-        return error.code not in (None, 0)
-    if isinstance(error, KeyboardInterrupt):
+    kind = type(error)  # its __class__ may say anything
+    if issubclass(kind, SystemExit):
+        code = _code_of(error)
+        return not (code is None or (type(code) in _STATUS and code == 0))
+    if issubclass(kind, KeyboardInterrupt):
         return options.record_interrupts
+    if issubclass(kind, TooLong):  # ours, where it cannot go on: in a finalizer
+        return False
     if origin == "cell":
         return True
-    if isinstance(error, GeneratorExit):
+    if issubclass(kind, GeneratorExit):
         return False
-    return _fails(type(error))
+    return _fails(kind)
 
 
 def _is_no_stop(cls: type) -> bool:
@@ -110,12 +126,16 @@ def failure_from(
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
     walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
-    name = clean(name) if name else None
+    name = clean(redact_said(name)) if name else None
     try:
-        raised, text, place = walk.raised(error, 0)
-    except Exception as inner:  # noqa: BLE001  # the promise: capture never raises
+        raised, text, place = watched(walk.raised, error, 0)
+        masks = walk.masks
+    except KeyboardInterrupt:
+        raise
+    except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
+        masks = masks_in(raised)
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -127,35 +147,46 @@ def failure_from(
         "exception_traceback": text,
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
-    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
+    new, others = _put_in(record, context)
+    size = walk.bytes + STAMPS + getsizeof(text) + new
+    if rules.hidden:
+        beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
+        if masks := masks + others + beside.count(MASK):
+            record["redacted"] = masks
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
     return made
 
 
-def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
-    """Put JSON-native copies of what a door knows into ``record``; return their bytes.
+def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:
+    """Put JSON-native copies of what a door knows into ``record``.
 
-    Those of texts are not among them: sources are shared, and the store weighs them.
+    Returns their bytes, without those of texts (sources are shared, and the store weighs them),
+    and how many masks stand in them.
     """
-    new = 0
+    new = masks = 0
     for key, one in context.items():
         kind = type(one)
         if kind is str:
-            text = _texts.get(one)
-            if text is None:
-                text = native(one)
+            known = one, key in CODE
+            found = _texts.get(known)
+            if found is None:
+                text = native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[one] = text
-            record[key] = text
+                _texts[known] = found = text, masks_in(text)
+            record[key] = found[0]
+            if found[1] and key not in _TEXTS_BESIDE:
+                masks += found[1]
         elif kind in _SCALARS:
             record[key] = one
         else:
             record[key] = one if key in _TEXTS_ALREADY else native(one, key)
             new += size_of(record[key])
-    return new
+            if rules.hidden:
+                masks += masks_in(record[key])
+    return new, masks
 
 
 @lru_cache(maxsize=256)
@@ -165,10 +196,13 @@ def _first_context(origin: str, name: str | None, output: str | None) -> Context
 
 def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:
     """The door that an exception passes, and the report that it writes."""
-    context = Context(origin=origin, name=name or failure.UNKNOWN)
+    context = Context(origin=origin, name=clean(redact_said(name or failure.UNKNOWN)))
     if details.get("output"):
-        context["output"] = clean(details["output"])
+        context["output"] = clean(redact_said(details["output"]))
     return context
+
+
+rules.watch(_first_context.cache_clear)
 
 
 def check_name(name: object) -> None:
@@ -196,7 +230,7 @@ def mark(error: BaseException, record: Failure) -> None:
 def mark_of(error: BaseException) -> Failure | None:
     """The record that ``error`` carries, if it does."""
     try:
-        found = object.__getattribute__(error, "__dict__").get(MARK)
-    except AttributeError:
+        found = _attributes_of(error).get(MARK)
+    except TypeError:  # it is none
         return None
     return cast("Failure", found) if type(found) is dict and "id" in found else None

@@ -13,13 +13,15 @@ from types import CodeType
 from typing import Any, TypeVar, overload
 
 from failextract_nb import capture, positions
+from failextract_nb._budget import watched
+from failextract_nb._names import rules
 from failextract_nb._safe import text_of
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.fixtures import FixtureExtractor
 from failextract_nb.output import config_for, name_of, write
+from failextract_nb.recent import Tally
 from failextract_nb.remember import note_problem, remember, store_passed
 from failextract_nb.report import OutputConfig
-from failextract_nb.store import Tally
 from failextract_nb.wrappers import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -155,12 +157,16 @@ class _Failed:
         self.code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
         self._known_fixtures: dict[str, Any] | None = None
         self._looked = 0.0
+        self._known: dict[str, Any] = {}
+        self._known_at = -1  # which of the changes to the rules
 
     def __call__(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         wishes = self.wishes
         try:
-            details = self._details(args, kwargs)
-        except Exception as problem:  # noqa: BLE001  # the failure counts more than its extras
+            details = watched(self._details, args, kwargs)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # noqa: BLE001  # the failure counts more than its extras
             note_problem(f"the arguments of {self.name} were not recorded", problem)
             details = {}
         failure_id = remember(
@@ -178,9 +184,8 @@ class _Failed:
         module = getattr(self.function, "__module__", None)
         store_passed({"test_name": self.name, **({"test_module": module} if module else {})})
 
-    @functools.cached_property
-    def _known(self) -> dict[str, Any]:
-        """What is the same for every failure of the function."""
+    def _know(self) -> dict[str, Any]:
+        """What is the same for every failure of the function, while the rules are."""
         known = {
             "test_module": getattr(self.function, "__module__", None),
             "test_source": positions.source_of(self.code) if self.code is not None else "",
@@ -189,6 +194,9 @@ class _Failed:
         return {key: value for key, value in known.items() if value}
 
     def _details(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if self._known_at != rules.changes:
+            self._known_at, self._known_fixtures = rules.changes, None
+            self._known = self._know()
         details = self._known.copy()
         include = self.wishes.include_locals
         if capture.options.include_locals if include is None else include:

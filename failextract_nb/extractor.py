@@ -11,8 +11,8 @@ from pathlib import Path
 from sys import getsizeof
 from typing import Any, ClassVar
 
-from failextract_nb import autosave, capture, failure, printed, report, table
-from failextract_nb._native import native
+from failextract_nb import autosave, capture, failure, report
+from failextract_nb._native import fit, native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.kept import Kept, own_size, size_of
@@ -92,11 +92,14 @@ class FailureExtractor(metaclass=_OneActive):
         captured = dict(failure_data)
         size = handed.size
         if type(self) is not FailureExtractor or not _same(captured, handed.made):
+            new = []
             for key, value in captured.items():
                 known = handed.made.get(key) is value
                 if not known or not (type(value) in _SCALARS or key in _CAPTURED):
                     captured[key] = native(value, key)
                     size += 0 if known else size_of(captured[key])
+                    new.append(key)
+            fit(captured, new)
             failure.complete(captured)
         return captured, size + getsizeof(captured), handed.seconds  # type: ignore[return-value]
 
@@ -169,17 +172,8 @@ class FailureExtractor(metaclass=_OneActive):
         ):
             whole = name != "max_memory_mb"
             _check_limit(name, limit, whole)
-        store = self._store
-        with store.lock:
-            store.max_failures, store.max_passed = max_failures, max_passed
-            store.max_memory = None if max_memory_mb is None else max_memory_mb * MEGABYTE
-            store.many = warn_at
-            store.warned.clear()
-            while max_passed is not None and len(store.passed) > max_passed:
-                store.passed.drop_oldest()
-            crossed = store.trim()
-        store.warn(kind for kind in crossed if kind == "memory")
-        store.tell()
+        memory = None if max_memory_mb is None else max_memory_mb * MEGABYTE
+        self._store.set_limits(max_failures, max_passed, memory, warn_at)
 
     def get_statistics(self) -> dict[str, Any]:
         """Counts, limits and times, in O(1).
@@ -238,12 +232,18 @@ class FailureExtractor(metaclass=_OneActive):
         failures = self.failures
         with self._store.lock:
             records, dropped = failures.snapshot(), failures.dropped
+        from failextract_nb import table
+
         return table.to_frame(records, dropped + 1)
 
     def __repr__(self) -> str:
+        from failextract_nb import printed
+
         return printed.to_text(self.failures.snapshot(), self.get_statistics())
 
     def _repr_html_(self) -> str:
+        from failextract_nb import printed
+
         return printed.to_html(self.failures.snapshot(), self.get_statistics())
 
 
@@ -270,7 +270,9 @@ def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:
             f"{method}() takes a mapping such as a dict with 'test_name' and "
             f"'exception_message', not {type(data).__name__}"
         )
-    return native(dict(data.items()))  # type: ignore[no-any-return]  # of a dict, a dict
+    record: dict[str, Any] = native(dict(data.items()))  # of a dict, a dict
+    fit(record)
+    return record
 
 
 def _check_limit(name: str, limit: object, whole: bool) -> None:

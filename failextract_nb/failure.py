@@ -12,10 +12,13 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypedDict
+
+from failextract_nb._redact import count_masks, redact_said
+from failextract_nb._strings import clean
 
 SCHEMA_VERSION = 1
 
@@ -49,7 +52,7 @@ class Raised(TypedDict, total=False):
     exception_type: str
     exception_module: str
     exception_message: str
-    notes: list[str]
+    notes: list[Any]  # texts; an override of the user's may have put in something else
     extracted_code: list[Frame]
     locals: list[dict[str, str] | None]  # parallel to ``extracted_code``
     frames_omitted: int
@@ -87,8 +90,8 @@ class Failure(Raised, total=False):
     # where known
     duration: float  # seconds
     test_source: str
-    test_args: list[str]
-    test_kwargs: dict[str, str]
+    test_args: list[Any]  # texts, but for what a user has handed in
+    test_kwargs: dict[str, Any]
     fixtures: dict[str, Any]
     contexts: list[Context]
     tags: list[str]
@@ -102,6 +105,7 @@ class Failure(Raised, total=False):
     expected: bool  # the cell is tagged raises-exception
     command: str  # of origin shell
     exit_code: int
+    redacted: int  # values that were removed from this record, where some were
 
 
 class Passed(TypedDict, total=False):
@@ -187,7 +191,7 @@ def stamps() -> dict[str, Any]:
         "id": new_id(),
         "timestamp": now(),
         "thread_id": thread.ident,
-        "thread_name": thread.name,
+        "thread_name": clean(redact_said(thread.name)),
         "process_id": process_id,
     }
 
@@ -196,10 +200,12 @@ def complete(record: dict[str, Any]) -> Failure:
     """Fill in, in place, what core keys ``record`` lacks."""
     _stamp(record)
     thread = threading.current_thread()
-    for key, value in (("thread_name", thread.name), ("process_id", process_id)):
-        if record.get(key) is None:
-            record[key] = value
+    if record.get("thread_name") is None:
+        record["thread_name"] = clean(redact_said(thread.name))
+    if record.get("process_id") is None:
+        record["process_id"] = process_id
     _fill(record, _FAILURE_DEFAULTS)
+    count_masks(record)
     return record  # type: ignore[return-value]  # a dict that now has the core keys
 
 
@@ -231,6 +237,12 @@ def _fill(record: dict[str, Any], defaults: dict[str, Any]) -> None:
             record[key] = default
         elif type(default) is str and type(value) is not str:
             record[key] = str(value)
+
+
+def redacted_in(failures: Iterable[Mapping[str, Any]]) -> int:
+    """How many values were removed from these records."""
+    counts = (one.get("redacted") for one in failures)
+    return sum(count for count in counts if type(count) is int)
 
 
 def counted(count: int, noun: str = "failure") -> str:

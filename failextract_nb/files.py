@@ -4,95 +4,190 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
-from weakref import WeakValueDictionary
+from typing import TextIO
+
+from failextract_nb import locks
 
 ATTEMPTS = 3
 FIRST_DELAY = 1.0  # seconds before the second attempt; doubled for the third
 TRANSIENT = frozenset(
     getattr(errno, name)
-    for name in ("EAGAIN", "EINTR", "EBUSY", "EIO", "ETIMEDOUT", "ESTALE", "EMFILE", "ENFILE")
+    for name in (
+        "EAGAIN",
+        "EINTR",
+        "EBUSY",
+        "EIO",
+        "ETIMEDOUT",
+        "ESTALE",
+        "EMFILE",
+        "ENFILE",
+        "ENXIO",
+    )
     if hasattr(errno, name)
 )
+OPEN_ELSEWHERE = 32  # what Windows says of a file that another program has open
 
-_path_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
-_path_locks_lock = threading.Lock()
+# A temporary file is ".name.failextract-….tmp"; one this old was left by a process that was killed.
+MARK, ENDING = ".failextract-", ".tmp"
+LEFT_AFTER = 3600.0  # seconds without a change
 
+_swept: set[str] = set()  # folders that were looked through for what killed processes left
 
-def _new_locks() -> None:
-    """In a forked child: the threads that held a lock are not there to give it back."""
-    global _path_locks_lock  # noqa: PLW0603  # what a fork has to renew
-    _path_locks_lock = threading.Lock()
-    _path_locks.clear()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_new_locks)
+_ADVICE = {
+    errno.ENOSPC: "Free some space, or name a path on another disk",
+    errno.EFBIG: "The system's limit for a file is reached: save fewer failures or raise it",
+    errno.EROFS: "Name a path in a folder that can be written to",
+    errno.EACCES: "Name a path in a folder that you may write to, or close the file elsewhere",
+    errno.EPERM: "Name a path in a folder that you may write to",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ELOOP: "Its links lead in a circle: remove them or name another path",
+    errno.ENOTDIR: "A part of the path is a file, not a folder: name another path",
+    errno.EISDIR: "Name a file in it",
+    errno.ENXIO: "Nobody reads this pipe: start its reader first",
+    errno.ETIMEDOUT: "Save again when that is done, or name another path",
+}
+if hasattr(errno, "EDQUOT"):  # not on Windows
+    _ADVICE[errno.EDQUOT] = "Your quota is used up: remove files, or name a path on another disk"
 
 
 def write(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
     """Make ``path`` hold the text that ``chunks()`` gives; missing folders are made.
 
-    ``chunks`` is called once for each attempt, and alone for its file: it may read the old text.
-    Transient errors of the file system are tried again.  Raises OSError; then the old file stands.
+    ``chunks`` is called once for each attempt, and no other thread or process writes the file
+    meanwhile: it may read the old text.  Transient errors of the file system are tried again.
+    Raises OSError that names the file and says what to do; then the old file stands.
     """
-    put = _write_through if path.exists() and not (path.is_file() or path.is_dir()) else _replace
-    with _lock_of(path):
-        _with_retries(lambda: put(path, chunks))
-
-
-def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
-    """Write to a device or a pipe such as /dev/null or /dev/stdout, which nothing may replace."""
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        file.writelines(chunks())
-
-
-def _replace(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
-    with replacing(path) as file:
-        file.writelines(chunks())
+    with _told(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            with locks.alone(os.path.realpath(path), processes=False):
+                _with_retries(lambda: _write_through(path, chunks))
+            return
+        target = _target(path)
+        with locks.alone(target):
+            _with_retries(lambda: _replace(target, chunks))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """A temporary file beside ``path`` that is put in its place in one step at the end.
 
-    Whatever is raised before that leaves the old file as it was.  Raises OSError.
+    Whatever is raised before that leaves the old file as it was.  Raises OSError as ``write``.
     """
-    if path.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, "the report needs a file, and this is a folder", str(path)
-        )
-    target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = ""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name[:50]}.", suffix=".tmp"
-        )
-        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with _told(path):
+        target = _target(path)
+        with _temporary(target) as (file, put):
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):  # it names the temporary file, or none: the disk is full
-            error.filename, error.filename2 = str(path), None
+            with locks.alone(target):
+                put()
+
+
+def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
+    """Write to a device or a pipe such as /dev/null or /dev/stdout, which nothing may replace."""
+    # Whoever opens a pipe that nobody reads would wait, for ever perhaps.
+    handle = os.open(path, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(handle, True)
+        file.writelines(chunks())
+
+
+def _replace(target: str, chunks: Callable[[], Iterable[str]]) -> None:
+    with _temporary(target) as (file, put):
+        file.writelines(chunks())
+        put()
+
+
+def _target(path: Path) -> str:
+    """The file that ``path`` leads to, in a folder that is there; a link stays a link."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "the report needs a file, and this is a folder")
+    target = os.path.realpath(path)
+    if os.path.islink(target):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(errno.EINVAL, "this is no file but a device or a pipe")
+    return target
+
+
+@contextmanager
+def _temporary(target: str) -> Iterator[tuple[TextIO, Callable[[], None]]]:
+    """A new file beside ``target``, and what puts it there; gone whatever is raised."""
+    folder, name = os.path.split(target)
+    process, temporary = os.getpid(), ""
+    try:
+        # For its owner only, and made by us: mkstemp follows no link that somebody has laid.
+        handle, temporary = tempfile.mkstemp(ENDING, f".{name[:50]}{MARK}", folder)
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            _sweep(folder, os.fstat(handle).st_mtime)
+
+            def put() -> None:
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+                with suppress(OSError, AttributeError):  # root's to keep, and of what has owners
+                    old = os.stat(target)
+                    os.chown(temporary, old.st_uid, old.st_gid)
+                os.chmod(temporary, _mode(target))
+                os.replace(temporary, target)
+
+            yield file, put
+    except BaseException:
+        if temporary and os.getpid() == process:  # a forked child leaves it to its parent
+            with suppress(OSError):
+                os.unlink(temporary)
         raise
 
 
-def _mode(target: Path) -> int:
+def _sweep(folder: str, now: float) -> None:
+    """Remove what killed processes have left here, once for each folder; ``now`` by its clock."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                continue
+            with suppress(OSError):
+                if entry.name.endswith(locks.ENDING):
+                    locks.drop(entry.path)
+                elif MARK in entry.name and entry.name.endswith(ENDING):
+                    found = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(found.st_mode) and found.st_mtime < now - LEFT_AFTER:
+                        os.unlink(entry.path)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Name the file in what the system says, which may name none, or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # a text that a format has chosen
+            raise
+        said = (error.strerror or type(error).__name__).rstrip(".")
+        advice = _ADVICE.get(error.errno, "Try again, or name another path")
+        text = (
+            f"{said}. The report was not written: what stood there stays, and the session keeps "
+            f"its failures. {advice}"
+        )
+        # Another one, as the name of a second file cannot be taken from the first.
+        raise OSError(error.errno, text, str(path)) from error
+
+
+def _mode(target: str) -> int:
     """The permissions of the file that is replaced, else what the user's umask gives."""
     with suppress(OSError):
-        return target.stat().st_mode & 0o777
+        return os.stat(target).st_mode & 0o777
     return 0o666 & ~_umask()
 
 
@@ -113,16 +208,10 @@ def _with_retries(write: Callable[[], None]) -> None:
         try:
             write()
         except OSError as error:
-            if error.errno not in TRANSIENT or attempt == ATTEMPTS:
+            busy = getattr(error, "winerror", None) == OPEN_ELSEWHERE
+            if not (busy or error.errno in TRANSIENT) or attempt == ATTEMPTS:
                 raise
         else:
             return
         time.sleep(delay)
         delay *= 2
-
-
-def _lock_of(path: Path) -> Any:
-    """One lock for each file, so that two threads cannot append to the same old text."""
-    key = os.path.realpath(path)
-    with _path_locks_lock:
-        return _path_locks.setdefault(key, threading.Lock())

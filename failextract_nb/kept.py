@@ -149,6 +149,16 @@ class Kept(Sequence[Record], Generic[Record]):
         variables.stored.clear()
         self._first = self.bytes = self.dropped = 0
 
+    def mend(self) -> None:
+        """Build anew what follows from the records, which are as they are."""
+        known = dict(sorted(self._records.items()))
+        anew: Kept[Record] = Kept(self._lock)
+        anew.restart(min(known, default=self._first))
+        variables.stored.clear()
+        for record in known.values():
+            anew.append(record, own_size(record))
+        vars(self).update(vars(anew))  # in one go: all of it or nothing
+
     def _share(self, record: Record) -> None:
         """Weigh the parts that other records hold, too, with the first that comes."""
         parts = _parts(record)

@@ -13,19 +13,24 @@ import os
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from traceback import FrameSummary, StackSummary
 from types import CodeType
 from typing import NamedTuple
 
 from failextract_nb import failure
+from failextract_nb._budget import current
+from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact
-from failextract_nb._strings import clean, clip
+from failextract_nb._redact import masks_in, redact, redact_said
+from failextract_nb._strings import bounded, clean
 
 MAX_POSITIONS = 10_000
 MAX_LINE = 500  # characters of one source line
 CONTEXT_LINES = 3  # shown before and after the failing line
+MAX_FILES = 200  # of the user's, that are kept as they are shown
+MAX_FILE = 1_000_000  # characters of one that is read as a whole
 _COMPILED = (".pyx", ".pxi", ".pxd")
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
 
@@ -39,6 +44,7 @@ class Position:
     users: bool  # the user's own code, not a library's
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
+    masks: int  # of secrets, in its frame
 
 
 def _no_positions(_code: CodeType) -> dict[int, Position]:
@@ -46,6 +52,11 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
 
 
 positions_in = PerObject(_no_positions)  # of a code object, by instruction
+rules.watch(positions_in.clear)
+# Files of the user's: their lines, and the same without secrets.
+_shown: dict[str, tuple[list[str], list[str]]] = {}
+rules.watch(_shown.clear)
+masked = False  # whether there is a position with masks
 _count = 0  # of positions described since the cache was empty
 
 
@@ -90,9 +101,23 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
     known = positions_in(code)
     found = known.get(lasti)
     if found is None:
-        found = known[lasti] = _describe(code, lasti, line)
+        try:
+            found = _describe(code, lasti, line)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # a loader of the user's, a name that no file can have
+            found = _bare(code, line)
+            current().next()
+        known[lasti] = found
         _count_one()
     return found
+
+
+def _bare(code: CodeType, line: int) -> Position:
+    """A place of which no more is known than its code object says."""
+    frame = failure.Frame(file=clean(code.co_filename), function=_function(code), line=line)
+    text = f'  File "{frame["file"]}", line {line}, in {frame["function"]}\n'
+    return Position(frame, text, users=True, hidden=False, machinery=False, masks=0)
 
 
 def _count_one() -> None:
@@ -130,7 +155,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     lines = _lines_of(file)
     cell = cell_of(file, code)
     cell_line = cell.line if cell else int  # of a file that is one, a line is itself
-    name = cell.label if cell else clean(file)
+    name = cell.label if cell else clean(redact_said(file))
     start, end, column, end_column = _span(code, lasti)
     line = line or start or code.co_firstlineno
     library = cell is None and is_library(file)
@@ -141,8 +166,9 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         frame["column"] = _characters(lines[line - 1], column)
         frame["end_column"] = _characters(lines[min(end or line, len(lines)) - 1], end_column)
     written = ""  # by the user, where that is not what runs: !command
+    shown = lines if library else _without_secrets(file, lines)
     if cell and cell.source is not None:
-        _put_code(frame, cell.source.splitlines(keepends=True), 0)
+        _put_code(frame, redact(cell.source).splitlines(keepends=True), 0)
         written = _line_in(frame)
         if 0 < line <= len(lines) and lines[line - 1].strip() == written.strip():
             written = ""
@@ -150,19 +176,26 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
             frame.pop("column", None)
             frame.pop("end_column", None)
     else:
-        _put_code(frame, lines, cell.offset if cell else 0)
+        _put_code(frame, shown, cell.offset if cell else 0)
+        if 0 < line <= len(shown) and shown[line - 1] != lines[line - 1]:
+            written = shown[line - 1]
     if library:
         frame["library"] = True
     summary = FrameSummary(
         file, line, code.co_name, lookup_line=False,
         end_lineno=end, colno=column, end_colno=end_column,
     )  # fmt: skip
+    masks = masks_in(frame) if rules.hidden else 0
+    if masks:
+        global masked  # noqa: PLW0603  # from now on
+        masked = True
     return Position(
         frame=frame,
         text=_piece(frame, summary, cell is not None, written),
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
+        masks=masks,
     )
 
 
@@ -198,8 +231,24 @@ def _characters(line: str, offset: int) -> int:
 
 
 def _source(text: str) -> str:
-    lines = [clip(line, MAX_LINE) for line in text.rstrip("\n").split("\n")]
+    lines = [
+        line if len(line) <= MAX_LINE else bounded(line, MAX_LINE, redact)
+        for line in text.rstrip("\n").split("\n")
+    ]
     return clean(redact("\n".join(lines)))
+
+
+def _without_secrets(file: str, lines: list[str]) -> list[str]:
+    """The same lines: what stands under a name may be a few lines below it."""
+    known = _shown.get(file)
+    if known is not None and known[0] is lines:  # linecache reads a changed file anew
+        return known[1]
+    text = "".join(lines)
+    shown = text if len(text) > MAX_FILE else redact(text)
+    if len(_shown) >= MAX_FILES:
+        _shown.clear()
+    _shown[file] = lines, lines if shown == text else StringIO(shown).readlines()
+    return _shown[file][1]
 
 
 def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: str) -> str:
@@ -208,9 +257,11 @@ def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: st
     head, _, rest = text.partition("\n")
     if named:
         head = f"  {frame['file']}, line {frame['line']}, in {summary.name}"
-        if written or not rest:
-            rest = f"    {_line_in(frame).strip()}"
-    return clean(redact(clip(f"{head}\n{rest}", 4 * MAX_LINE)).rstrip("\n")) + "\n"
+    elif frame["file"] != summary.filename:  # there was a secret in it
+        head = head.replace(summary.filename, frame["file"])
+    if written or (named and not rest):
+        rest = f"    {_line_in(frame).strip()}"
+    return bounded(f"{head}\n{rest}", 4 * MAX_LINE, redact).rstrip("\n") + "\n"
 
 
 def _line_in(frame: failure.Frame) -> str:
@@ -222,7 +273,7 @@ def _line_in(frame: failure.Frame) -> str:
 
 def source_of(code: CodeType) -> str:
     """The source of a whole function, or "" where there is none to read."""
-    lines = _lines_of(code.co_filename)
+    lines = _without_secrets(code.co_filename, _lines_of(code.co_filename))
     last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
     first = code.co_firstlineno
     return _source("".join(lines[first - 1 : max(first, last)])) if lines else ""

@@ -9,18 +9,16 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from sys import getsizeof
-from traceback import format_exception_only
-from types import (
-    FrameType,
-    TracebackType,
-)
-from typing import NamedTuple
+from types import FrameType, TracebackType
+from typing import NamedTuple, cast
 
 from failextract_nb import failure, positions
+from failextract_nb._budget import current
+from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import redact
+from failextract_nb._redact import masks_among, masks_in
 from failextract_nb._safe import message_of, note_of
-from failextract_nb._strings import clean, clip, module_of, type_name
+from failextract_nb._strings import clean, module_of, type_name
 from failextract_nb.failure import Raised
 from failextract_nb.kept import size_of
 from failextract_nb.positions import position_of, positions_in
@@ -33,6 +31,13 @@ MAX_NESTING = 5  # of groups in groups and causes of members
 MAX_EXCEPTIONS = 100  # of one failure, all causes and members together
 MAX_NOTES = 20
 
+# What an exception has, past any override.
+_traceback_of, _cause, _context, _suppresses = (
+    BaseException.__dict__[name].__get__
+    for name in ("__traceback__", "__cause__", "__context__", "__suppress_context__")
+)
+
+Group = BaseExceptionGroup[BaseException]
 Entry = tuple[FrameType, positions.Position]
 Described = tuple[Raised, str, "failure.Frame | None"]
 
@@ -45,6 +50,7 @@ class Walk:
         self.max_depth = max_depth
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
+        self._masks = 0
         self.module = ""
         self.variables = Variables()
         self._bytes = 0
@@ -54,38 +60,56 @@ class Walk:
         """What only this record holds."""
         return self._bytes + self.variables.bytes
 
+    @property
+    def masks(self) -> int:
+        """How many stand in what the exceptions hold."""
+        return self._masks + self.variables.masks
+
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
 
         ``level`` counts groups in groups and causes of members; ``follow`` asks for the causes.
         """
+        if level == 0:
+            self.variables.work = current()
         self.seen.add(id(error))
         self.room -= 1
         kind = _kind_of(type(error))
+        hidden = rules.hidden
         out = Raised(exception_type=kind.name, exception_message=message_of(error))
+        notes = _notes(error)
+        if rules.hidden != hidden:
+            self._masks += masks_among([out["exception_message"], *notes])
         if kind.module:
             out["exception_module"] = kind.module
-        entries, left_out = _entries(error.__traceback__, self.max_depth)
+        entries, left_out = _entries(_traceback_of(error), self.max_depth)
         pieces = self._frames(entries, left_out, out)
         users = _users_entry(entries)
         if users is not None and level == 0:
-            name = users[0].f_globals.get("__name__")
+            name = dict.get(users[0].f_globals, "__name__")
             self.module = clean(name) if type(name) is str else ""
         place = users[1].frame if users else None
-        if isinstance(error, SyntaxError):
-            last, place = _syntax_error(error, place, out)
+        if issubclass(type(error), SyntaxError):
+            from failextract_nb import syntax
+
+            last, place = syntax.describe(cast("SyntaxError", error), place, out)
         elif message := out["exception_message"]:
             last = f"{kind.full_name}: {message}\n"
         else:
             last = f"{kind.full_name}\n"
-        if notes := _notes(error):
+        if notes:
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
-        before = self._causes(error, out, level) if follow and _has_cause(error) else ""
-        members = self._members(error, out, level) if isinstance(error, BaseExceptionGroup) else ""
+        before = self._causes(error, out, level) if follow and _cause_of(error) else ""
+        is_group = issubclass(type(error), BaseExceptionGroup)
+        members = self._members(cast("Group", error), out, level) if is_group else ""
         head = "Traceback (most recent call last):\n" if pieces else ""
         text = f"{before}{head}{''.join(pieces)}{last}{members}"
         self._weigh(out)
+        if positions.masked:
+            self._masks += sum([position.masks for _, position in entries])
+        if len(out["extracted_code"]) > len(entries):  # a syntax error's own
+            self._masks += masks_in(out["extracted_code"][-1])
         return out, text, place
 
     def _weigh(self, out: Raised) -> None:
@@ -111,9 +135,10 @@ class Walk:
             pieces.insert(_head(self.max_depth), f"  … {more} …\n")
         out["extracted_code"] = [position.frame for _, position in entries]
         if self.include_locals and entries:
-            out["locals"] = [
-                self.variables.of(frame) if position.users else None for frame, position in entries
-            ]
+            of, work = self.variables.of, self.variables.work
+            work.in_value = True
+            out["locals"] = [of(frame) if position.users else None for frame, position in entries]
+            work.in_value = False
         return pieces
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:
@@ -131,7 +156,7 @@ class Walk:
             text = f"{part_text}\n↓ {_LED_TO[relation]}\n\n{text}"
         return text
 
-    def _members(self, error: BaseExceptionGroup[BaseException], out: Raised, level: int) -> str:
+    def _members(self, error: Group, out: Raised, level: int) -> str:
         if level >= MAX_NESTING:
             return ""
         members = BaseExceptionGroup.exceptions.__get__(error)
@@ -223,61 +248,30 @@ def _users_entry(entries: list[Entry]) -> Entry | None:
     return entries[-1] if entries else None
 
 
-def _has_cause(error: BaseException) -> bool:
-    return error.__cause__ is not None or (
-        error.__context__ is not None and not error.__suppress_context__
-    )
+def _cause_of(error: BaseException) -> tuple[BaseException, str] | None:
+    """What led to ``error``, and how, as Python would print it; None where nothing did."""
+    if (cause := _cause(error)) is not None:
+        return cause, "cause"
+    context = None if _suppresses(error) else _context(error)
+    return None if context is None else (context, "context")
 
 
 def _chain(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, str]]:
     """What led to ``error``, nearest first, as Python would print it; cycles end the chain."""
     seen = set(seen)
-    while True:
-        if error.__cause__ is not None:
-            error, relation = error.__cause__, "cause"
-        elif error.__context__ is not None and not error.__suppress_context__:
-            error, relation = error.__context__, "context"
-        else:
-            return
-        if id(error) in seen:
-            return
+    while (found := _cause_of(error)) is not None and id(found[0]) not in seen:
+        error = found[0]
         seen.add(id(error))
-        yield error, relation
+        yield found
 
 
 def _notes(error: BaseException) -> list[str]:
-    notes = getattr(error, "__notes__", None)
-    if not isinstance(notes, (list, tuple)):
+    try:
+        notes = getattr(error, "__notes__", None)
+        if not isinstance(notes, (list, tuple)):
+            return []
+        return [note_of(note) for note in islice(notes, MAX_NOTES)]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # a property of the user's, a list of theirs
         return []
-    return [note_of(note) for note in islice(notes, MAX_NOTES)]
-
-
-def _syntax_error(
-    error: SyntaxError, place: failure.Frame | None, out: Raised
-) -> tuple[str, failure.Frame | None]:
-    """The last lines of a SyntaxError's traceback, and its place.
-
-    A cell that does not compile has no frame of its own: the place that the exception speaks of
-    becomes one.  Where the user's code was running (``import``, ``ast.parse``) its frame stands.
-    """
-    text = "".join(format_exception_only(type(error), error))
-    file, line = error.filename, error.lineno
-    if not isinstance(file, str) or not isinstance(line, int):
-        return clean(redact(text)), place
-    cell = positions.cell_of(file, None)
-    if cell is not None:
-        text = text.replace(f'File "{file}", line {line}', f"{cell.label}, line {cell.line(line)}")
-        line = cell.line(line)
-    if place is None:
-        place = failure.Frame(
-            file=cell.label if cell else clean(file), function="<module>", line=line
-        )
-        if isinstance(error.offset, int) and error.offset > 0:
-            place["column"] = error.offset - 1
-        if isinstance(error.text, str):
-            place["code"] = clean(redact(clip(error.text.rstrip("\n"), positions.MAX_LINE)))
-            place["code_start"] = line
-        out["extracted_code"].append(place)
-        if "locals" in out:
-            out["locals"].append(None)
-    return clean(redact(text)), place

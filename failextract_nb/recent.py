@@ -60,3 +60,16 @@ class Recent:
 
     def _still(self, now: float) -> list[_Step]:
         return [step for step in self._steps if step.started > now - LAST_MINUTE]
+
+
+class Tally:
+    """How often something passed, since the process started."""
+
+    __slots__ = ("passes",)
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+
+def nothing() -> None:
+    """What is done before somebody looks, where there is nothing to do."""

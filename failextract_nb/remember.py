@@ -11,7 +11,8 @@ from threading import get_ident
 from typing import Any, cast
 
 from failextract_nb import capture, failure
-from failextract_nb._strings import clean, type_name
+from failextract_nb._budget import is_asking
+from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 
@@ -46,6 +47,8 @@ def remember(
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
             return _met_before(error, known, origin, name, details)
+        if is_asking():  # a repr has failed that a capture asks; it says so in its record
+            return None
         record = capture.failure_from(
             error,
             origin=origin,
@@ -58,7 +61,9 @@ def remember(
         FailureExtractor().add_failure(record)
         _mark_stored(error, record)
         return record["id"]
-    except Exception as problem:  # noqa: BLE001  # a user's override may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
         note_problem(f"{type_name(type(error))} was not recorded", problem)
         return None
 
@@ -113,7 +118,7 @@ def _met_before(
     if len(contexts) >= MAX_CONTEXTS:
         return known["id"]
     changes = {key: value for key, value in details.items() if known.get(key) is None}
-    context = capture.context_of(origin, clean(name) if name else None, details)
+    context = capture.context_of(origin, name, details)
     changes["contexts"] = [*contexts, context]
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from failextract_nb import failure, files, formats
+from failextract_nb import failure, formats
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.formats import NotAReport, OutputFormatter
+from failextract_nb.formats._base import visible
 
 STDOUT = "-"
 
@@ -69,6 +73,8 @@ class OutputConfig:
             raise TypeError(f"path must be a file name, a Path or None; got {self.path!r}")
         if not os.fspath(self.path):
             raise ValueError("path is empty; name a file, or use None for standard output")
+        if "\0" in os.fspath(self.path):
+            raise ValueError(f"path holds a NUL, which no file name has; got {self.path!r}")
         return Path(os.path.expanduser(self.path))  # leaves a ~user that is nobody as it is
 
     def _check_max_failures(self) -> None:
@@ -93,15 +99,13 @@ def save(
     file system are tried again.  Raises OSError, or ``NotAReport`` (a ValueError) when the file
     that is to be appended to is not a report of this format.
     """
+    from failextract_nb import files
+
     chosen, chosen_passed = _choose(config, failures, passed)
     formatter = formats.get(config.format or "json")
     about = metadata(chosen, chosen_passed, counts)
     if config.path is None:
-        chunk = "\n"
-        for chunk in formatter.iter_format(chosen, chosen_passed, about):
-            sys.stdout.write(chunk)
-        if not chunk.endswith("\n"):
-            sys.stdout.write("\n")
+        _print(formatter.iter_format(chosen, chosen_passed, about))
         return None
     path = Path(config.path)
 
@@ -112,6 +116,32 @@ def save(
 
     files.write(path, chunks)
     return path
+
+
+def _print(chunks: Iterable[str]) -> None:
+    """Write to standard output; what a message holds gives no orders to who shows it."""
+    out, chunk = sys.stdout, "\n"
+    is_terminal = out.isatty()
+    for chunk in chunks:
+        text = visible(chunk) if is_terminal else chunk
+        out.write(_ORDERS.sub(r"\g<0> ", text) if _is_log(out) else text)
+    if not chunk.endswith("\n"):
+        out.write("\n")
+
+
+# What GitHub Actions and Azure Pipelines obey where it is printed: ::error, ##[…], ##vso[…].
+_ORDERS = re.compile(r"(?m)^[^\S\n]*:(?=:)|#(?=#(?:vso)?\[)")
+_READERS = ("GITHUB_ACTIONS", "TF_BUILD")
+
+
+def _is_log(out: Any) -> bool:
+    """Whether a CI server reads ``out``, which it does unless that is a file."""
+    if not any(map(os.environ.get, _READERS)):
+        return False
+    try:
+        return not stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def save_all(
@@ -157,14 +187,16 @@ def metadata(
 
     versions = {"python": sys.version.split()[0], "failextract_nb": __version__}
     for name in _VERSIONS_OF:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if isinstance(version, str):
-            versions[name] = version
+        with suppress(Exception):  # a module may be anything
+            version = getattr(sys.modules.get(name), "__version__", None)
+            if isinstance(version, str):
+                versions[name] = version
     return {
         "schema_version": failure.SCHEMA_VERSION,
         "generated": failure.now(),
         "failure_count": len(failures),
         "passed_count": len(passed or ()),
+        "redacted_values": failure.redacted_in(failures),
         **(counts or {}),
         "versions": versions,
     }
@@ -212,6 +244,8 @@ def _without_source(frame: Any) -> Any:
 
 
 def _old_text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no beginning
+        return ""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()

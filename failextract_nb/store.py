@@ -7,13 +7,18 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from failextract_nb._safe import message_of
 from failextract_nb._strings import type_name
+from failextract_nb.changing import Changing
 from failextract_nb.failure import Failure, Passed, complete
 from failextract_nb.kept import Kept, own_size
-from failextract_nb.recent import Recent
+from failextract_nb.recent import Recent, Tally, nothing
+
+if TYPE_CHECKING:
+    from failextract_nb.forgotten import Forgotten
 
 MEGABYTE = 1024 * 1024
 MANY_FAILURES = 1_000  # a session with more gets one warning
@@ -23,35 +28,12 @@ Listener = Callable[[Failure], None]
 Watcher = Callable[[], None]
 
 
-class Forgotten(NamedTuple):
-    """What a ``clear`` took away, so that it can come back."""
-
-    failures: list[tuple[Failure, int]]  # each with its size
-    passed: list[tuple[Passed, int]]
-    dropped: tuple[int, int]  # failures and passes
-    passes: int
-    interrupted: int
-    bytes: int
-
-
-def nothing() -> None:
-    """What is done before somebody looks, where there is nothing to do."""
-
-
-class Tally:
-    """How often something passed, since the process started."""
-
-    __slots__ = ("passes",)
-
-    def __init__(self) -> None:
-        self.passes = 0
-
-
 class Store:
     """What all instances of ``FailureExtractor`` share.  The lock covers changes, nothing else."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.changing = Changing(self.lock, self._mend)
         self.failures: Kept[Failure] = Kept(self.lock)
         self.passed: Kept[Passed] = Kept(self.lock)
         self.max_failures: int | None = None
@@ -75,23 +57,26 @@ class Store:
         self.capture_times = Recent()
         self.save_times = Recent()
         self.tally = Tally()
-        self._passes_before = 0
+        self.passes_before = 0
 
     @property
     def pass_count(self) -> int:
-        return self.tally.passes - self._passes_before
+        return self.tally.passes - self.passes_before
 
     def add(self, record: Failure, size: int, seconds: float | None = None) -> None:
         """Keep ``record``, of ``size`` bytes; ``seconds`` is what its capture took, if known."""
-        with self.lock:
+        if self.changing.comes_later(partial(self.add, record, size, seconds)):
+            return
+        with self.lock, self.changing:
             if seconds is not None:
                 self.capture_times.note(seconds)
             if record["id"] in self.failures.ids:
                 self._replace(record, size)
             else:
                 self.failures.append(record, size)
-                self._count(record, 1)
+                self.count(record, 1)
             crossed = self.trim()
+        self.changing.finish()
         if crossed:
             self.warn(crossed)
         self.tell()
@@ -105,7 +90,9 @@ class Store:
                 self.note_problem("a watcher", error)
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
-        with self.lock:
+        if self.changing.comes_later(partial(self.amend, failure_id, changes)):
+            return True
+        with self.lock, self.changing:
             old = self.failures.get(failure_id)
             if old is None:
                 return False
@@ -114,6 +101,7 @@ class Store:
             size = self.failures.size_of(failure_id) + own_size(changes) - own_size(before)
             self._replace(new, size)
             crossed = self.trim()
+        self.changing.finish()
         self.warn(crossed)
         self.tell()
         return True
@@ -121,12 +109,14 @@ class Store:
     def _replace(self, record: Failure, size: int) -> None:
         old = self.failures.get(record["id"])
         assert old is not None  # noqa: S101  # both callers have looked, under the lock
-        self._count(old, -1)
-        self._count(record, 1)
+        self.count(old, -1)
+        self.count(record, 1)
         self.failures.replace(record, size)
 
     def add_passed(self, record: Passed, size: int) -> None:
-        with self.lock:
+        if self.changing.comes_later(partial(self.add_passed, record, size)):
+            return
+        with self.lock, self.changing:
             if self.passed.get(record["id"]) is not None:
                 self.passed.replace(record, size)
                 return
@@ -134,15 +124,33 @@ class Store:
             if self.max_passed is not None and len(self.passed) > self.max_passed:
                 self.passed.drop_oldest()
             crossed = self.trim()
+        self.changing.finish()
         self.tally.passes += 1
         self.warn(crossed)
+
+    def set_limits(
+        self, failures: int | None, passed: int | None, memory: float | None, many: int
+    ) -> None:
+        """Keep so many failures, passes and bytes from now on; warn at ``many`` failures."""
+        if self.changing.comes_later(partial(self.set_limits, failures, passed, memory, many)):
+            return
+        with self.lock, self.changing:
+            self.max_failures, self.max_passed, self.max_memory = failures, passed, memory
+            self.many = many
+            self.warned.clear()
+            while passed is not None and len(self.passed) > passed:
+                self.passed.drop_oldest()
+            crossed = self.trim()
+        self.changing.finish()
+        self.warn(kind for kind in crossed if kind == "memory")
+        self.tell()
 
     def trim(self) -> list[str]:
         """Drop the oldest until every limit holds; return the warnings that are due."""
         failures, limit = self.failures, self.max_failures
         count = len(failures)
         while limit is not None and count > limit:
-            self._count(failures.drop_oldest(), -1)
+            self.count(failures.drop_oldest(), -1)
             count -= 1
         crossed = [] if self.max_memory is None else self._trim_to(self.max_memory)
         if len(failures) + failures.dropped >= self.many and "many" not in self.warned:
@@ -158,7 +166,7 @@ class Store:
             if len(self.passed):
                 self.passed.drop_oldest()
             elif len(self.failures) > 1:
-                self._count(self.failures.drop_oldest(), -1)
+                self.count(self.failures.drop_oldest(), -1)
             else:
                 break
         return crossed
@@ -176,7 +184,7 @@ class Store:
     def bytes(self) -> int:
         return self.failures.bytes + self.passed.bytes
 
-    def _count(self, record: Failure, by: int) -> None:
+    def count(self, record: Failure, by: int) -> None:
         if record.get("expected"):
             self.expected += by
             return
@@ -215,15 +223,21 @@ class Store:
         """Say what went wrong inside, and keep it for ``get_statistics()["problems"]``."""
         text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
         self.problems.append(text)
+        from failextract_nb.formats._base import visible
+
+        shown = " ".join(visible(text).split())  # to a terminal, or a log that obeys some lines
         with suppress(Exception):  # where warnings are errors, they must not replace the user's own
-            warnings.warn(f"failextract_nb: {text}", RuntimeWarning, stacklevel=5)
+            warnings.warn(f"failextract_nb: {shown}", RuntimeWarning, stacklevel=5)
 
     def clear(self) -> None:
-        with self.lock:
+        if self.changing.comes_later(self.clear):
+            return
+        with self.lock, self.changing:
             self.forgotten = self._all() if self.remembers else None
             self.remembers = False
             self._empty()
             self.problems.clear()
+        self.changing.finish()
         self.tell()
 
     def _empty(self) -> None:
@@ -235,22 +249,20 @@ class Store:
         self.expected = 0
         self.warned.clear()
         self.interrupted = 0
-        self._passes_before += self.pass_count
+        self.passes_before += self.pass_count
 
     def _all(self) -> Forgotten:
-        return Forgotten(
-            self.failures.sized(),
-            self.passed.sized(),
-            (self.failures.dropped, self.passed.dropped),
-            self.pass_count,
-            self.interrupted,
-            self.bytes,
-        )
+        from failextract_nb.forgotten import all_of
+
+        return all_of(self)
 
     def forget(self) -> None:
         """Let go of what the last ``clear`` took."""
-        with self.lock:
+        if self.changing.comes_later(self.forget):
+            return
+        with self.lock, self.changing:
             self.forgotten = None
+        self.changing.finish()
         self.tell()
 
     def restore(self) -> int:
@@ -258,31 +270,28 @@ class Store:
 
         0 where nothing was remembered.
         """
-        with self.lock:
-            before, since = self.forgotten, self._all()
-            self.forgotten = None
+        from failextract_nb.forgotten import bring_back
+
+        if self.changing.comes_later(self.restore):
+            return 0
+        with self.lock, self.changing:
+            before, self.forgotten = self.forgotten, None
             if before is None:
                 return 0
+            since = self._all()
             warned = set(self.warned)
             self._empty()
             self.warned |= warned
-            self.failures.restart(before.dropped[0])
-            self.passed.restart(before.dropped[1])
-            newer = {failure["id"] for failure, _ in since.failures}
-            kept = (one for one in before.failures if one[0]["id"] not in newer)
-            for failure, size in (*kept, *since.failures):
-                self.failures.append(failure, size)
-                self._count(failure, 1)
-            newer = {passed["id"] for passed, _ in since.passed}
-            passes = (one for one in before.passed if one[0]["id"] not in newer)
-            for passed, passed_size in (*passes, *since.passed):
-                self.passed.append(passed, passed_size)
-            self.failures.dropped += since.dropped[0]
-            self.passed.dropped += since.dropped[1]
-            self._passes_before -= before.passes + since.passes
-            self.interrupted = before.interrupted + since.interrupted
-            while self.max_passed is not None and len(self.passed) > self.max_passed:
-                self.passed.drop_oldest()
+            bring_back(self, before, since)
             self.trim()
+        self.changing.finish()
         self.tell()
         return len(before.failures)
+
+    def _mend(self) -> None:
+        """Make all that follows from the records true again: a change was left half done."""
+        self.passed.mend()
+        self.failures.mend()  # the last: it has the texts that records share
+        self.by_type, self.by_origin, self.expected = Counter(), Counter(), 0
+        for record in self.failures.snapshot():
+            self.count(record, 1)

@@ -11,8 +11,11 @@ from sys import getsizeof
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from failextract_nb._redact import secret_name
-from failextract_nb._safe import refused, text_of
+from failextract_nb._budget import OVER, TooLong, Work
+from failextract_nb._names import rules, secret_name
+from failextract_nb._redact import masks_among
+from failextract_nb._reprs import refused
+from failextract_nb._safe import text_of
 from failextract_nb._strings import module_of
 from failextract_nb._values import EXACT, MAX_DEPTH, SCALARS, writer_of
 
@@ -30,57 +33,72 @@ _kinds: dict[str, str] = {}  # of names: the same ones come again and again
 # Texts that stored records hold, each under itself.  Only the store writes here, as it alone knows
 # which are held and for how long.
 stored: dict[str, str] = {}
+rules.watch(_kinds.clear)
 
 
 class Variables:
     """The variables of all frames of one capture."""
 
     def __init__(self) -> None:
+        self.work = Work()  # of which each value that is written is a step
         self.bytes = 0  # of the dicts; the store weighs the texts in them
+        self.masks = 0
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
         self._last: dict[str, str] | None = None  # of the frame before
+        self._last_masks = 0
 
     def of(self, frame: FrameType) -> dict[str, str] | None:
         """The variables of ``frame`` as text, by name; None if there are none."""
         found: dict[str, str] = {}
+        hidden, work = rules.hidden, self.work
         try:
             for name, value in _variables(frame):
                 kind = _kinds.get(name) or _kind_of(name)
                 if kind is _NO_VARIABLE:
                     continue
-                write = SCALARS.get(type(value))
-                if kind is _SECRET:
-                    text = text_of(value, name)
-                elif write is not None:
-                    text = write(value, 0)  # as text_of, without the guard: it cannot fail
-                elif type(value) is ModuleType:
-                    continue
-                else:
-                    known = self._texts.get(id(value))
-                    if known is not None:
-                        found[name] = known[1]
-                        if len(found) >= MAX_LOCALS:
-                            break
-                        continue
+                try:
                     cls = type(value)
-                    try:  # as text_of
+                    write = SCALARS.get(cls)
+                    if kind is _SECRET and cls is not ModuleType:  # import secrets
+                        text = text_of(value, name)
+                    elif write is not None:
+                        text = write(value, 0)
+                    elif cls is ModuleType:
+                        continue
+                    elif (known := self._texts.get(id(value))) is not None:
+                        text = known[1]
+                    else:
+                        if work.is_over and cls not in EXACT:
+                            raise TooLong(OVER)
                         text = (EXACT.get(cls) or writer_of(cls))(value, MAX_DEPTH)
-                    except BaseException as error:  # noqa: BLE001  # a repr may raise anything
-                        text = refused(value, error)
+                        work.step += 1
+                except BaseException as error:  # noqa: BLE001  # a repr may raise anything
+                    text, write = refused(value, error), None
+                    work.next()
                 text = stored.get(text, text)
                 if write is None and kind is _PLAIN:
                     self._texts[id(value)] = value, text
                 found[name] = text
                 if len(found) >= MAX_LOCALS:
                     break
-        except Exception:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001, S110  # a class body may run in a mapping of the user's
             pass
-        if not found or found == self._last:  # the same arguments, handed on
-            return self._last if found else None
+        if work.is_broken:
+            work.next()
+        if not found:
+            return None
+        if found == self._last:  # the same arguments, handed on
+            self.masks += self._last_masks
+            return self._last
         self.bytes += getsizeof(found)
         self._last = found
+        if rules.hidden != hidden or self.masks:
+            self._last_masks = masks_among(found.values())
+            self.masks += self._last_masks
         return found
 
 

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from failextract_nb.store import Tally
+from failextract_nb.recent import Tally
 
 Failed = Callable[[BaseException, tuple[Any, ...], dict[str, Any]], None]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import linecache
 import os
 import subprocess
 import sys
 import textwrap
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import coverage
+import fastjsonschema
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -48,6 +51,32 @@ def clean_store(monkeypatch, tmp_path):
         with suppress(AttributeError):
             owner.stop()
     extractor._store.listeners = ()
+
+
+@cache
+def violation(part="failure"):
+    """What the published schema has against a record, or None."""
+    schema = json.loads((Path(failextract_nb.__file__).parent / "schema.json").read_bytes())
+    check = fastjsonschema.compile({"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]})
+
+    def say(record):
+        try:
+            check(record)
+        except fastjsonschema.JsonSchemaValueException as error:
+            return f"{error.message.removeprefix('data.')}: {error.value!r:.200}"
+
+    return say
+
+
+@pytest.fixture(autouse=True)
+def every_record_is_valid(clean_store, request):
+    """What a test leaves in the store is as ``schema.json`` says, whatever it was made of."""
+    yield
+    store = FailureExtractor._store
+    for part, records in (("failure", store.failures), ("passed", store.passed)):
+        held = map(records.__getitem__, range(len(records)))
+        wrong = {said for record in held if (said := violation(part)(record))}
+        assert not wrong, f"{request.node.nodeid} leaves a {part} that is not valid: {wrong}"
 
 
 @pytest.fixture

@@ -13,10 +13,20 @@ PACKAGE = Path(failextract_nb.__file__).parent
 # may not import doors, but for a package's own modules and what is named in DOORS_THAT_OPEN_DOORS.
 FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
-    | {"_front"},
-    {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
-    | {"kept", "files", "recent", "rows", "shown", "printed"},
-    {"store", "extractor", "report", "autosave", "remember", "output"},
+    | {"_front", "_budget", "_looks", "_coded", "_named", "_names", "_reprs"},
+    {
+        "capture",
+        "raised",
+        "syntax",
+        "variables",
+        "positions",
+        "fixtures",
+        "formats",
+        "table",
+        "view",
+    }
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
+    {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython"},
 ]

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,6 +114,61 @@ def test_standard_output_is_the_report_and_a_newline(extractor, capsys):
         extractor.save_report(OutputConfig(None, format=name))
         out = capsys.readouterr().out
         assert out == expected or (expected is None and out.count("\n") == 1)
+
+
+ORDERS = "x\n::error file=a.py::forged\n  ::add-mask::y\n##vso[task.complete]z ##[group]q"
+CONTROLS = "\x1b[2J\r\x9bJ\x0bgone"
+
+
+@pytest.mark.parametrize("server", ["GITHUB_ACTIONS", "TF_BUILD"])
+@pytest.mark.parametrize("name", formats.names())
+def test_what_is_printed_gives_a_ci_server_no_orders(name, server, extractor, capsys, monkeypatch):
+    """It reads all that a job prints, also what a message says."""
+    monkeypatch.setenv(server, "true")
+    extractor.add_failure(example(exception_message=ORDERS, exception_traceback=ORDERS))
+    extractor.save_report(OutputConfig(None, format=name))
+    out = capsys.readouterr().out
+    assert "forged" in out
+    lines = out.splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("::")]
+    assert not [line for line in lines if "##[" in line or "##vso[" in line]
+    if name == "json":
+        json.loads(out)
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_what_is_printed_gives_a_terminal_no_orders(name, extractor, monkeypatch):
+    """No escape sequence, no way back to the start of the line."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+    extractor.add_failure(example(exception_message=CONTROLS, exception_traceback=CONTROLS))
+    extractor.save_report(OutputConfig(None, format=name))
+    assert "gone" in terminal.getvalue()
+    assert not set(terminal.getvalue()) & set("\x1b\r\x9b\x0b")
+
+
+def test_a_problem_is_told_on_one_line(extractor, recwarn):
+    """A warning goes to the terminal, or to a log."""
+    extractor._store.note_problem("a save", ValueError(ORDERS + CONTROLS))
+    text = str(recwarn.pop(RuntimeWarning).message)
+    assert text.isprintable()
+    assert "forged" in text
+
+
+def test_a_module_without_a_version_costs_nothing(extractor, monkeypatch, capsys):
+    """A module may be an object of any kind."""
+
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    monkeypatch.setitem(sys.modules, "polars", Odd())
+    extractor.save_report(OutputConfig(None, format="json"))
+    assert "polars" not in json.loads(capsys.readouterr().out)["metadata"]["versions"]
 
 
 def test_the_metadata_counts_what_is_in_the_report(extractor):

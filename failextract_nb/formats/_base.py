@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
+from failextract_nb.failure import redacted_in
+
 Records = Iterable[Mapping[str, Any]]
 Metadata = Mapping[str, Any]
 Report = tuple[list[dict[str, Any]], list[dict[str, Any]] | None]
@@ -57,7 +59,54 @@ class OutputFormatter:
             all_passed = [*(old_passed or ()), *not_in(old_passed or (), passed or ())]
         about = dict(metadata or {})
         about["failure_count"], about["passed_count"] = len(all_failures), len(all_passed or ())
+        about["redacted_values"] = redacted_in(all_failures)
         return self.iter_format(all_failures, all_passed, about)
+
+
+class WholeFormatter(OutputFormatter):
+    """A format whose report is one mapping: ``metadata``, ``failures``, ``passed`` where asked for.
+
+    What a newer version has in it beside them is kept when its report is appended to.
+    """
+
+    def iter_parts(self, parts: Mapping[str, Any]) -> Iterator[str]:
+        """The text of the mapping; the values of ``RECORDS`` are written record by record."""
+        raise NotImplementedError
+
+    def parts(self, text: str) -> Mapping[str, Any]:
+        """What ``iter_parts`` was given.  NotAReport if it is none."""
+        raise NotImplementedError
+
+    def iter_format(
+        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
+    ) -> Iterator[str]:
+        parts: dict[str, Any] = {"metadata": dict(metadata or {}), "failures": failures}
+        if passed is not None:
+            parts["passed"] = passed
+        return self.iter_parts(parts)
+
+    def read(self, text: str) -> Report:
+        parts = self.parts(text)
+        return parts["failures"], parts.get("passed")
+
+    def append(
+        self, old: str, failures: Records, passed: Records | None, metadata: Metadata | None
+    ) -> Iterator[str]:
+        parts = dict(self.parts(old))
+        parts["failures"] = [*parts["failures"], *not_in(parts["failures"], failures)]
+        if parts.get("passed") is not None or passed is not None:
+            before = parts.get("passed") or []
+            parts["passed"] = [*before, *not_in(before, passed or ())]
+        about = {**mapping(parts["metadata"]), **(metadata or {})}
+        about["failure_count"] = len(parts["failures"])
+        about["passed_count"] = len(parts.get("passed") or ())
+        about["redacted_values"] = redacted_in(parts["failures"])
+        if _version(parts["metadata"]) > _version(about):  # it may hold what only that one knows
+            about["schema_version"] = _version(parts["metadata"])
+        return self.iter_parts({**parts, "metadata": about})
+
+
+RECORDS = ("failures", "passed")
 
 
 def not_in(old: Records, new: Records) -> list[Mapping[str, Any]]:
@@ -66,19 +115,26 @@ def not_in(old: Records, new: Records) -> list[Mapping[str, Any]]:
     return [record for record in new if str(record.get("id")) not in known]
 
 
-def report_of(data: object) -> Report:
-    """The records of ``data``, the report as one mapping; NotAReport if it is anything else.
+def report_of(data: object) -> dict[str, Any]:
+    """``data``, the report as one mapping; NotAReport if it is anything else.
 
-    Keys that are not ours are somebody's data, which a report written anew would lose.
+    Keys that are not ours are somebody's data, unless a newer version of us has written them.
     """
     if not isinstance(data, dict) or not {"metadata", "failures"} <= data.keys():
         raise NotAReport("it is not a mapping with `metadata` and `failures`")
-    if others := data.keys() - {"metadata", "failures", "passed"}:
+    others = data.keys() - {"metadata", *RECORDS}
+    if others and not _version(data["metadata"]):
         raise NotAReport(f"it has what no report of ours has: {min(map(str, others))!r}")
     failures, passed = data["failures"], data.get("passed")
     if not _is_records(failures) or not (passed is None or _is_records(passed)):
         raise NotAReport("its `failures` or `passed` are not lists of mappings")
-    return failures, passed
+    return data
+
+
+def _version(metadata: object) -> int:
+    """The schema's version that a report says it has, 0 for none."""
+    version = mapping(metadata).get("schema_version")
+    return version if type(version) is int else 0
 
 
 def _is_records(value: object) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from failextract_nb.formats._base import Metadata, NotAReport, OutputFormatter, Records, Report
-from failextract_nb.formats.json import dumps
+from failextract_nb.formats.json import dumps, loads
 
 TEXT = (
     "id",
@@ -122,8 +121,8 @@ def _record(row: list[str]) -> tuple[str, dict[str, Any]]:
     try:
         for column in NUMBERS:
             if cells[column]:
-                record[column] = json.loads(cells[column])
-        details = json.loads(cells["details"] or "{}")
+                record[column] = loads(cells[column])
+        details = loads(cells["details"] or "{}")
     except ValueError as error:
         raise NotAReport(f"it has a cell that is not what its column says ({error})") from error
     if not isinstance(details, dict):

@@ -133,6 +133,8 @@ def _summary(
         parts.append(f"{known['passed_count']} passed")
     if known.get("dropped_failures"):
         parts.append(f"{known['dropped_failures']} older ones were dropped")
+    if known.get("redacted_values"):
+        parts.append(f"{known['redacted_values']} values were redacted")
     if "generated" in known:
         parts.append(str(known["generated"]))
     versions = known.get("versions")

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from failextract_nb.formats._base import (
-    Metadata,
-    NotAReport,
-    OutputFormatter,
-    Records,
-    Report,
-    report_of,
-)
+from failextract_nb.formats._base import RECORDS, NotAReport, WholeFormatter, report_of
 
 
 def dumps(value: object, pretty: bool = True) -> str:
@@ -27,24 +21,40 @@ def dumps(value: object, pretty: bool = True) -> str:
         return json.dumps(value, indent=2 if pretty else None, default=str)
 
 
-class JSONFormatter(OutputFormatter):
-    """One JSON object, written record by record."""
+def loads(text: str) -> Any:
+    """The data of JSON text.  ValueError for what is none, or is nested too deep to be a report.
+
+    Numbers that JSON has no words for become text, as they do in the store.
+    """
+    try:
+        return json.loads(text, parse_constant=str, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _finite(text: str) -> float | str:
+    return number if math.isfinite(number := float(text)) else text
+
+
+class JSONFormatter(WholeFormatter):
+    """One JSON object, written record by record; ``schema.json`` describes it."""
 
     extensions = (".json",)
 
-    def iter_format(
-        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
-    ) -> Iterator[str]:
-        yield f'{{\n"metadata": {dumps(metadata or {})},\n"failures": '
-        yield from _array(failures)
-        if passed is not None:
-            yield ',\n"passed": '
-            yield from _array(passed)
+    def iter_parts(self, parts: Mapping[str, Any]) -> Iterator[str]:
+        separator = "{"
+        for key, value in parts.items():
+            yield f"{separator}\n{dumps(key)}: "
+            if key in RECORDS and value is not None:
+                yield from _array(value)
+            else:
+                yield dumps(value)
+            separator = ","
         yield "\n}\n"
 
-    def read(self, text: str) -> Report:
+    def parts(self, text: str) -> Mapping[str, Any]:
         try:
-            data = json.loads(text)
+            data = loads(text)
         except ValueError as error:
             raise NotAReport(f"it is not valid JSON ({error})") from error
         return report_of(data)

@@ -5,7 +5,6 @@ A pass has ``"passed": true``.  There is no line of metadata, so files can be co
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from failextract_nb.formats._base import (
     Report,
     not_in,
 )
-from failextract_nb.formats.json import dumps
+from failextract_nb.formats.json import dumps, loads
 
 
 class JSONLFormatter(OutputFormatter):
@@ -51,7 +50,7 @@ class JSONLFormatter(OutputFormatter):
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = loads(line)
             except ValueError as error:
                 raise NotAReport(f"line {number} is not valid JSON ({error})") from error
             if not isinstance(record, dict) or "id" not in record:

@@ -75,7 +75,9 @@ def _suite(number: int, name: str, cases: _Cases) -> str:
         skipped=str(expected),
         time=_seconds(sum(map(_duration, chain(failed, passed)))),
     )
-    ET.SubElement(suite, "properties")
+    properties = ET.SubElement(suite, "properties")
+    if redacted := words.redacted_in(failed):
+        ET.SubElement(properties, "property", name="redacted_values", value=str(redacted))
     for part in ("cases", "system-out", "system-err"):
         ET.SubElement(suite, part)
     ET.indent(suite, level=1)

@@ -98,6 +98,8 @@ def _summary(count: int, passed: Sized | None, metadata: Metadata | None) -> str
         parts.append(f"{len(passed)} passed")
     if known.get("dropped_failures"):
         parts.append(f"{inline(known['dropped_failures'])} older ones dropped")
+    if known.get("redacted_values"):
+        parts.append(f"{inline(known['redacted_values'])} values redacted")
     if "generated" in known:
         parts.append(inline(known["generated"]))
     return f"{', '.join(parts)}\n\n"

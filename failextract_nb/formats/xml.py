@@ -6,21 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from failextract_nb.formats._base import (
-    Metadata,
-    NotAReport,
-    OutputFormatter,
-    Records,
-    Report,
-    report_of,
-    visible,
-)
+from failextract_nb.formats._base import RECORDS, NotAReport, WholeFormatter, report_of, visible
 
 ROOT = "failextract"
 MAX_NAME = 100  # characters of an element's name
 
 
-class XMLFormatter(OutputFormatter):
+class XMLFormatter(WholeFormatter):
     """``<failextract><metadata/><failures><failure>…``; an element for each key.
 
     ``type`` is text where it is not said.  A key that is no XML name stands in
@@ -29,17 +21,16 @@ class XMLFormatter(OutputFormatter):
 
     extensions = (".xml",)
 
-    def iter_format(
-        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
-    ) -> Iterator[str]:
+    def iter_parts(self, parts: Mapping[str, Any]) -> Iterator[str]:
         yield f'<?xml version="1.0" encoding="utf-8"?>\n<{ROOT}>\n'
-        yield _text(_element("metadata", dict(metadata or {})))
-        yield from _list("failures", "failure", failures)
-        if passed is not None:
-            yield from _list("passed", "test", passed)
+        for key, value in parts.items():
+            if key in RECORDS and value is not None:
+                yield from _list(key, "failure" if key == "failures" else "test", value)
+            else:
+                yield _text(_element(key, value))
         yield f"</{ROOT}>\n"
 
-    def read(self, text: str) -> Report:
+    def parts(self, text: str) -> Mapping[str, Any]:
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise NotAReport("it declares a document type, which our reports do not")
         try:
@@ -48,7 +39,10 @@ class XMLFormatter(OutputFormatter):
             raise NotAReport(f"it is not valid XML ({error})") from error
         if root.tag != ROOT:
             raise NotAReport(f"it is XML, but not a <{ROOT}>")
-        parts = {part.tag: {} if part.tag == "metadata" else _read_all(part) for part in root}
+        parts = {
+            part.get("key", part.tag): _read_all(part) if part.tag in RECORDS else _value(part)
+            for part in root
+        }
         if len(parts) != len(root):
             raise NotAReport("it has a part twice")
         return report_of(parts)

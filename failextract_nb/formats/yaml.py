@@ -8,39 +8,33 @@ from functools import cache
 from typing import Any
 
 from failextract_nb._strings import clean
-from failextract_nb.formats._base import (
-    Metadata,
-    NotAReport,
-    OutputFormatter,
-    Records,
-    Report,
-    report_of,
-)
+from failextract_nb.formats._base import RECORDS, NotAReport, WholeFormatter, report_of
 
 _OTHER_BREAKS = re.compile("[\x85\u2028\u2029]")  # to YAML they end a line, in a block too
 _TAG = "tag:yaml.org,2002:"
 _WIDE = 1_000_000  # characters: never fold a line
 
 
-class YAMLFormatter(OutputFormatter):
+class YAMLFormatter(WholeFormatter):
     """One YAML document, written record by record; ``yaml.safe_load`` reads it."""
 
     extensions = (".yaml", ".yml")
 
-    def iter_format(
-        self, failures: Records, passed: Records | None = None, metadata: Metadata | None = None
-    ) -> Iterator[str]:
-        yield _dump({"metadata": dict(metadata or {})})
-        yield from _sequence("failures", failures)
-        if passed is not None:
-            yield from _sequence("passed", passed)
+    def iter_parts(self, parts: Mapping[str, Any]) -> Iterator[str]:
+        for key, value in parts.items():
+            if key in RECORDS and value is not None:
+                yield from _sequence(key, value)
+            else:
+                yield _dump({key: value})
 
-    def read(self, text: str) -> Report:
+    def parts(self, text: str) -> Mapping[str, Any]:
         yaml = _yaml()
         try:
-            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            data = yaml.load(text, Loader=_loader())
         # PyYAML lets other errors through for what looks like a date or a number and is none.
         except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+            if isinstance(error, NotAReport):
+                raise
             first_line = str(error).partition("\n")[0]
             raise NotAReport(f"it is not valid YAML ({first_line})") from error
         return report_of(data)
@@ -102,6 +96,25 @@ def _dumper() -> Any:
 
     Dumper.add_multi_representer(object, lambda _, value: _text_node(yaml, str(value)))
     return Dumper
+
+
+@cache
+def _loader() -> Any:
+    yaml = _yaml()
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """PyYAML's safe one, without what lets a short text stand for a huge one."""
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            if node in self.constructed_objects or node in self.recursive_objects:
+                raise NotAReport("it has a part that stands for another, which ours do not")
+            return super().construct_object(node, deep)
+
+        def flatten_mapping(self, node: Any) -> None:
+            if any(key.tag == f"{_TAG}merge" for key, _ in node.value):
+                raise NotAReport("it merges mappings, which our reports do not")
+
+    return Loader
 
 
 formatter = YAMLFormatter()

@@ -16,7 +16,7 @@ from failextract_nb.ipython.hooks import Hooks
 from failextract_nb.ipython.magics import Magics
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.ipython.sources import Sources
-from failextract_nb.store import nothing
+from failextract_nb.recent import nothing
 
 if TYPE_CHECKING:
     from failextract_nb.ipython.comm import PagesComm

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from traitlets import Bool, Float, Int, TraitType
+from traitlets import Bool, Float, Int, List, TraitError, TraitType, Unicode, validate
 from traitlets.config import Configurable
 
 from failextract_nb import capture
+from failextract_nb._names import Rules, rules
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.raised import MAX_FRAMES
 
@@ -17,6 +18,7 @@ SOURCES = (
     "cell", "expectation", "shell", "run", "display", "callback", "thread", "future", "task",
     "unraisable",
 )  # fmt: skip
+_RULES = ("redact", "redact_names", "redact_patterns", "redact_exempt")
 _OPTIONS = ("include_locals", "max_depth", "record_interrupts")
 
 
@@ -68,15 +70,28 @@ class FailExtract(Configurable):
         None, min=0.0, allow_none=True, help="Megabytes of records kept; None keeps all."
     ).tag(config=True)
 
+    redact = Bool(True, help="Keep what looks like a secret out of every record.").tag(config=True)
+    redact_names = List(
+        Unicode(), help="More names whose values are secret, such as 'pin' or 'patient_id'."
+    ).tag(config=True)
+    redact_patterns = List(
+        Unicode(), help="Regular expressions of texts that are secret, wherever they stand."
+    ).tag(config=True)
+    redact_exempt = List(Unicode(), help="Names whose values are shown, such as 'csrf_token'.").tag(
+        config=True
+    )
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._apply_options()
+        self._apply_rules()
         # Limits that code has set before %load_ext stay, unless the configuration names them.
         for name in _LIMITS:
             if getattr(self, name) is not None:
                 self.set_limit(name, getattr(self, name))
         self.adopt_limits()
         self.observe(self._apply_options, names=list(_OPTIONS))
+        self.observe(self._apply_rules, names=list(_RULES))
         self.observe(lambda change: self.set_limit(change.name, change.new), names=list(_LIMITS))
 
     def watches(self, source: str) -> bool:
@@ -106,7 +121,24 @@ class FailExtract(Configurable):
         for name in _OPTIONS:
             setattr(capture.options, name, getattr(self, name))
 
+    @validate("redact_patterns")
+    def _valid_patterns(self, proposal: Any) -> list[str]:
+        try:
+            Rules().set(patterns=proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"FailExtract.redact_patterns: {error}") from error
+        return list(proposal["value"])
+
+    def _apply_rules(self, _change: Any = None) -> None:
+        rules.set(
+            is_on=self.redact,
+            names=self.redact_names,
+            patterns=self.redact_patterns,
+            exempt=self.redact_exempt,
+        )
+
     def restore(self) -> None:
         """Leave the capture as it is without the extension; limits and failures stay."""
         self.unobserve_all()
         capture.options.__init__()  # type: ignore[misc]  # back to the defaults
+        rules.set()
