@@ -27,7 +27,7 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     "jwt": (("eyJ",), r"(?<![\w-])eyJ[\w-]{6,}(?:(?:\.[\w-]*){2,4}|\.[\w-]{6,}\Z)"),
     "aws key": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "google key": (("AIza",), r"\bAIza[\w-]{35}"),
-    "google token": (("ya29.", "GOCSPX-"), r"\b(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})"),
+    "google token": (("ya29.", "GOCSPX-"), r"\b(?:ya29\.(?=[\w-]*\d)[\w-]{20,}|GOCSPX-[\w-]{20,})"),
     "azure key": (
         ("accountkey=", "sharedaccesskey=", "+ASt", "+ASb", "+AEh", "8Q~", "JQQJ9"),
         (
@@ -47,7 +47,7 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
         r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
     ),
     "gitlab token": (("glpat-", "glrt-", "gldt-"), r"\bgl(?:pat|rt|dt)-[\w.-]{20,}"),
-    "slack token": (("xox", "xapp-"), r"\b(?:xox[abeprs]-[\w-]{10,}|xapp-[\w-]{20,})"),
+    "slack token": (("xox", "xapp-"), r"\b(?:xox[a-eprs]-[\w%-]{10,}|xapp-[\w-]{20,})"),
     "slack address": (("hooks.slack.com",), r"(?<=hooks\.slack\.com/)services/[\w/]{20,}"),
     "stripe key": (
         ("k_live_", "k_test_", "whsec_"),
@@ -55,25 +55,29 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "model key": (
         ("sk-", "hf_"),
-        r"\b(?:sk-(?:ant-|proj-|svcacct-)?(?=[\w-]*\d)[\w-]{20,}|hf_[A-Za-z0-9]{30,})",
+        (
+            r"\b(?:sk-(?:(?:ant|proj|svcacct|admin|or|lf)-(?=[\w-]*\d)[\w-]{20,}"
+            r"|(?=[A-Za-z]*\d)[A-Za-z0-9]{20,})|hf_(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{30,})"
+        ),
     ),
     "package token": (("npm_", "pypi-"), r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,})"),
     "shopify token": (("shpat_", "shpss_"), r"\bshp(?:at|ss)_[a-fA-F0-9]{32}"),
     "grafana token": (("glsa_",), r"\bglsa_\w{20,}"),
     "vault token": (("hvs.",), r"\bhvs\.[\w-]{20,}"),
-    "sendgrid key": (("SG.",), r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    "sendgrid key": (("SG.",), r"\bSG\.(?=[a-z_-]*[A-Z0-9])[\w-]{16,}\.(?=[\w-]*\d)[\w-]{16,}"),
     "databricks token": (("dapi",), r"\bdapi[a-f0-9]{32}\b"),
     # Words are no credentials: a digit, a `=` or a capital inside is what a token has.
     "bearer": (
         ("bearer", "basic"),
         r"\b(?i:bearer|basic)\s+(?=\S*(?:\d|=|[a-z][A-Z]))[\w.~+/-]{16,}=*",
     ),
-    # Up to the last @ before a slash, else to the first one; a port is no password.
+    # Up to the last @ before a slash, else to the first one.  A port is no password, nor is what
+    # follows a host, a drive, the tag of an image.
     "user and password": (
         ("://",),
         (
-            r"(?<=://)[^\s:/@'\"<>]*:(?!\d{1,5}[/?#])"
-            r"(?:[^\s/'\"<>]{1,256}|[^\s@'\"<>]{1,256})(?=@)"
+            r"(?<=://)(?<!file://)(?!\[)(?:[^\s:/@'\"<>]*:(?!\d{1,5}[/?#,])[^\s/'\"<>]{1,256}"
+            r"|[^\s:/@'\"<>.]*:(?!\d{1,5}[/?#,])[^\s@'\"<>]{1,256})(?=@(?!sha\d))"
         ),
     ),
 }
@@ -115,12 +119,15 @@ _OPTION = re.compile(
 )
 
 # As they are printed: groups of four, or of four, six and five; never part of a longer number.
+# Those of 13 digits are no longer given out, and articles of shops are numbered like them.
 _CARD = re.compile(
-    r"(?<![\w.,+-])(?:(?:4\d{3}|5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720|35[2-8]\d"
-    r"|6011|64[4-9]\d|65\d\d|62\d\d)(?:[ -]?\d{4}){3}"
-    r"|3[47]\d\d[ -]?\d{6}[ -]?\d{5}|3(?:0[0-5]|[689]\d)\d[ -]?\d{6}[ -]?\d{4})(?![\w-]|[.,]\d)"
+    r"(?<![\w.+-])(?<!\b0,)(?:(?:4\d{3}|5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720"
+    r"|35[2-8]\d|6011|64[4-9]\d|65\d\d|62\d\d|50(?:18|20|38)|5893|6304|6759|676[1-3])"
+    r"(?P<four>[ .-]?)\d{4}(?P=four)\d{4}(?P=four)\d{4}|62\d{17}"
+    r"|3[47]\d\d(?P<six>[ .-]?)\d{6}(?P=six)\d{5}"
+    r"|3(?:0[0-5]|[689]\d)\d(?P<ten>[ .-]?)\d{6}(?P=ten)\d{4})(?![\w-]|\.\d)"
 )
-_DIGITS = re.compile(r"[2-6][0-9]{3}[ -]?[0-9]{4}")  # whatever a card is written like
+_DIGITS = re.compile(r"[2-6][0-9]{3}[ .-]?[0-9]{4}")  # whatever a card is written like
 
 # What is found has one of these in it, or what ``may_be_in`` looks for.
 SIGNS = b"_-=.:~+"

@@ -4,69 +4,56 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 
-from failextract_nb._names import call_reason, normal, secret_name, shows_folder
+from failextract_nb._coded import (
+    MAX_PAIRS,
+    PROSE,
+    QUOTES,
+    Said,
+    Span,
+    assigned,
+    everywhere,
+    in_brackets,
+    listed,
+)
+from failextract_nb._names import call_reason, is_harmless, normal, secret_name
 
-Said = Callable[[int], bool]  # whether at this place of a text a program speaks, and no code stands
 Found = tuple[int, int, str]  # from where to where, and why
 
 _MAX_NAME = 60  # characters of a name before the word that gives it away
 _BEFORE = re.compile(r"[\w.-]+\Z")
 
-_STRING = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
-# What is between a name and its value.
-_ASSIGNED = re.compile(
-    # name = "value", "name": 'value', name: str = "value"
-    r"(?P<close>\\{0,7}[\"'])?\]?(?:\s{0,9}:[ \t]{0,9}(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'"
-    r"|[\w. |]{1,60}?(?:\[[^\]\n]{0,60}\]{1,5})?[\w. |]{0,60}?)(?=\s{0,9}=(?!=)))?"
-    r"\s{0,9}(?P<sign>[=!:]=|=>|[=:])(?(close)\s{0,99}|[ \t]{0,9}(?:\\\n[ \t]{0,99})?)"
-    r"(?:[rbfuRBFU]{0,2}(?:"
-    r"(?P<triple>\"\"\"|''')(?P<long>(?:(?!(?P=triple))[\s\S])+)"
-    r"|(?P<quote>\\{0,7}[\"'])(?P<value>(?:(?!(?P=quote))(?:\\+[\s\S]|[^\\\n]))+))"
-    # name=("value", "value"), name=SecretStr("value")
-    r"|(?P<callee>[\w.]{0,60})(?P<open>[\[({])"
-    # "name": 12345
-    r"|(?(close)(?P<digits>\d{4,})(?![\w.])|(?!)))"
-)
-_TOKEN = re.compile(rf"(?P<string>{_STRING})|[\[({{]|(?P<end>[\])}}])")
-_MAX_DEPTH = 9
-_MAX_PAIRS = 300
-_MAX_GROUP = 2_000  # characters in brackets that are looked through for their end
-# ("name", "value"), ["--name", "value"], {"name": "NAME", "value": "value"}
-_LISTED = re.compile(
-    r"[\"']\s{0,9},\s{0,9}(?P<key>[\"'](?i:value)[\"']\s{0,9}:\s{0,9})?[rbuRBU]{0,2}"
-    r"(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote))(?:\\[\s\S]|[^\\\n]))+)"
-)
-_OPENED = re.compile(r"\(\s{0,9}[rbuRBU]{0,2}[\"']\Z")
-_CLOSED = re.compile(r"[\"']\s{0,9},?\s{0,9}\)")
 # ?name=value&…, --name=value, --name value, --name "value"
 _OPTION = re.compile(
     r"(?P<sign>=|[ \t]{1,9})(?:(?P<quote>[\"'])(?P<cited>(?:(?!(?P=quote))[^\n])+)"
     r"|(?P<plain>(?!\[redacted: |[-*%<>=|&,()])[^\s&#\"']+))"
 )
 _SETS = re.compile(r"(?:%(?:set_)?env|\bsetx|\bconfigure[ \t]+set)[ \t]+\Z")
-_INNER = re.compile(r">(?P<inner>[^<>]{1,999})(?=</)")  # <name>value</name>
-_CALLED = re.compile(rf"\((?P<given>\s{{0,99}}(?:(?:{_STRING})[\s,]{{0,60}}){{1,9}})")
+_TAG = re.compile(r"<(?:[\w.-]{1,40}:)?\Z")
+_INNER = re.compile(r"(?:\s[^<>]{0,200})?>(?P<inner>[^<>]{1,999})(?=</)")  # <name>value</name>
+# PASSWORD 'value', IDENTIFIED BY 'value'
+_CITED = re.compile(
+    r"[ \t]{1,9}(?:(?i:by|as|to)[ \t]{1,9})?(?P<quote>[\"'])"
+    r"(?P<cited>(?![\s)+,;\]}])(?:(?!(?P=quote))[^\n])+)(?P=quote)"
+)
+_CITING = ("password", "passwd", "passphrase", "identified by")
 # A line of its own, of a header, of YAML, of an INI file.
 _LINE_STARTS = re.compile(r"(?:^|\n|\\[nr])[ \t]*(?:[<>*-][ \t]+)?\Z")
-_LINE = re.compile(r"[ \t]*[:=][ \t]+(?P<rest>(?!\[redacted: )\S.*)")
+_LINE = re.compile(
+    r"[ \t]*[:=][ \t]+(?P<rest>(?!\[redacted: )(?:[|>][+-]?(?:\n[ \t]+.*){1,99}|\S.*))"
+)
 _HEADER = re.compile(r":[ \t]+(?P<rest>(?!\[redacted: )[^\"'\n]+)")
 _WORD = re.compile(r":[ \t]+(?P<word>(?!\[redacted: )[^\s,;\"'})\]]{3,})")
 _PAIR_STARTS = re.compile(r"\{(?:[^{}]*,)?\s*\Z")
 _TELLING = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}")
 # A sign that separates names ends the value, the same sign inside it does not.
 _BARE = re.compile(
-    r"=(?P<bare>(?!\[redacted: )(?:[^\s&;,'\"`]"
+    r"\]?=(?P<bare>(?!\[redacted: )(?:[^\s&;,'\"`]"
     r"|[&;,'\"](?=[\w!@#$%^*+./~-])(?![\w.-]{1,60}=)){3,})"
 )
 _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"))
 _CLOSERS = ")]}>"
-_QUOTES = ("'", '"')
-_AFTER_TEXT = re.compile(r"\s*(?:[+%]\s|[)\],;]|\.\w+\()")
-_SHORT = re.compile(r"[^\d]{1,5}")
-_GAPS = ("=", ":", " ", "\t")
-_PROSE = re.compile(r"[A-Za-z`][\w`'-]*(?:[ ,.]+[a-z`][\w`'-]*){2}")  # three words of a sentence
+_GAPS = ("=", ":", " ", "\t", "]")
 
 # What stands for a secret that is elsewhere: {token}, ${TOKEN}, $TOKEN, %s, <token>, ***.
 _STAND_IN = re.compile(
@@ -90,13 +77,9 @@ _TYPE = re.compile(r"(?:str|int|float|bool|bytes|object|dict|list|Any|Optional)(
 _CODE_INDENT = "    "  # of the lines of code in a traceback
 
 
-def _everywhere(_at: int) -> bool:
-    return True
-
-
 def anywhere(_text: str) -> Said:
     """All of the text is what a program says."""
-    return _everywhere
+    return everywhere
 
 
 def in_code(text: str) -> Said:
@@ -137,86 +120,39 @@ def secret_at(text: str, start: int, end: int, is_said: Said) -> Found | None:
     name, after = text[start:end], text[end : end + 1]
     if after == "(":
         reason = call_reason(name)
-        span = _in_brackets(text, end + 1) if reason else None
+        span = in_brackets(text, end + 1) if reason else None
     else:
         reason = secret_name(name)
-        span = _value_at(text, start, end, is_said) if reason else None
-    if span is None or reason is None or _stands_in(text[span[0] : span[1]]):
+        span = _value_at(text, start, end, reason, is_said) if reason else None
+    if span is None or reason is None:
         return None
-    return None if shows_folder(name, text[span[0]]) else (*span, reason)
+    value = text[span[0] : span[1]]
+    return None if _stands_in(value) or is_harmless(name, reason, value) else (*span, reason)
 
 
 def _stands_in(value: str) -> bool:
     return len(value) < _MAX_STAND_IN and _STAND_IN.fullmatch(value.strip("\"' ")) is not None
 
 
-def _value_at(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | None:
+def _value_at(text: str, start: int, end: int, reason: str, is_said: Said) -> Span | None:
     """Where the value is that belongs to the name ``text[start:end]``."""
     after = text[end : end + 1]
-    span = _assigned(text, start, end, is_said)
-    if span is None and after in _QUOTES:
-        span = _listed(text, start, end)
+    span = assigned(text, start, end, is_said)
+    if span is None and after in QUOTES:
+        span = listed(text, start, end, reason)
+    if span is None and _TAG.search(text, max(0, start - 42), start) is not None:
+        inner = _INNER.match(text, end)
+        span = inner.span("inner") if inner else None
     if span is None and after in _GAPS:
         span = _optional(text, start, end, is_said)
         if span is None and is_said(start):
             span = _said(text, start, end, is_said)
-    if span is None and after == ">" and text[start - 1 : start] == "<":
-        inner = _INNER.match(text, end)
-        span = inner.span("inner") if inner else None
+            if span is None and reason in _CITING and (match := _CITED.match(text, end)):
+                span = match.span("cited") if is_said(match.start("cited")) else None
     return span
 
 
-def _assigned(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | None:
-    match = _ASSIGNED.match(text, end)
-    if match is None:
-        return None
-    if match["open"] is None:
-        span = match.span(str(match.lastgroup))
-        is_harmless = not match["close"] and (
-            # "Password: ") is a question, and the quote its end; class Token: has a docstring.
-            (match["quote"] and _AFTER_TEXT.match(text, *span))
-            or (match["triple"] and match["sign"] == ":")
-            # if token == "def": a parser's tokens are short, others are not.
-            or (match["sign"] in ("==", "!=") and _SHORT.fullmatch(text, *span))
-        )
-        return None if is_harmless or text.startswith(".join(", span[1] + 1) else span
-    callee = match["callee"]
-    # A call in code makes a secret of what it is given; in what is said it is a part of a repr.
-    is_repr = is_said is _everywhere or (not match["close"] and is_said(start))
-    if not callee or (match["open"] == "(" and ("secret" in callee.lower() or is_repr)):
-        return _in_brackets(text, match.end())
-    return None
-
-
-def _in_brackets(text: str, start: int) -> tuple[int, int] | None:
-    """What stands before the bracket that closes, if there is a text in it."""
-    depth, has_text = 1, False
-    stop = min(len(text), start + _MAX_GROUP)
-    for token in _TOKEN.finditer(text, start, stop):
-        if token["string"] is not None:
-            has_text = True
-        else:
-            depth += -1 if token["end"] else 1
-            if not 0 < depth < _MAX_DEPTH:
-                stop = token.start()
-                break
-    return (start, stop) if has_text else None
-
-
-def _listed(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The item after a name in quotes."""
-    match = _LISTED.match(text, end)
-    if match is None:
-        return None
-    is_pair = (
-        _PROSE.match(match["value"]) is None
-        and _OPENED.search(text, max(0, start - 12), start) is not None
-        and _CLOSED.match(text, match.end()) is not None
-    )
-    return match.span("value") if is_pair or match["key"] or text[start] == "-" else None
-
-
-def _optional(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | None:
+def _optional(text: str, start: int, end: int, is_said: Said) -> Span | None:
     """What an option of a command is given, or a parameter of an address."""
     is_option = text[start] == "-" or _SETS.search(text, max(0, start - 30), start) is not None
     if not is_option and text[start - 1 : start] not in ("?", "&"):
@@ -231,9 +167,9 @@ def _optional(text: str, start: int, end: int, is_said: Said) -> tuple[int, int]
     return match.span(str(match.lastgroup))
 
 
-def _said(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | None:
+def _said(text: str, start: int, end: int, is_said: Said) -> Span | None:
     """The value without quotes that a program speaks of."""
-    if text[start - 1 : start] in _QUOTES and (match := _HEADER.match(text, end)) is not None:
+    if text[start - 1 : start] in QUOTES and (match := _HEADER.match(text, end)) is not None:
         return match.span("rest")
     if _LINE_STARTS.search(text, max(0, start - 24), start) is not None:
         match = _LINE.match(text, end)
@@ -241,7 +177,7 @@ def _said(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | N
             _CALL.fullmatch(match["rest"])
             or _is_namesake(match["rest"], text[start:end])
             or _TYPE.match(match["rest"])
-            or (is_said is not _everywhere and _PROSE.match(match["rest"]))
+            or (is_said is not everywhere and PROSE.match(match["rest"]))
         ):
             return match.span("rest")
     if (match := _BARE.match(text, end)) is not None:
@@ -262,7 +198,7 @@ def _said(text: str, start: int, end: int, is_said: Said) -> tuple[int, int] | N
 def _in_braces(text: str, start: int, match: re.Match[str]) -> bool:
     """Whether it is one of the pairs in ``{user: ada, password: …}``."""
     return text[match.end() : match.end() + 1] in (",", "}") and (
-        _PAIR_STARTS.search(text, max(0, start - _MAX_PAIRS), start) is not None
+        _PAIR_STARTS.search(text, max(0, start - MAX_PAIRS), start) is not None
     )
 
 

@@ -11,14 +11,15 @@ from typing import Any
 # A name is secret when its *last* word is: `db_password` is, `password_field_label` is not.
 SECRET_WORDS = frozenset({
     "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token",
-    "credential", "credentials", "authorization", "apikey", "auth", "cookie", "cookies",
+    "credential", "credentials", "authorization", "apikey", "auth", "cookie", "cookies", "pw",
+    "passcode", "cvv", "netloc",
 })  # fmt: skip
 # What makes a secret of a word that says nothing alone.
 KEYS = (
     "access", "account", "admin", "aes", "anthropic", "api", "app", "application", "auth", "aws",
-    "azure", "consumer", "deploy", "encryption", "fernet", "hmac", "jwt", "license", "master",
-    "openai", "private", "rsa", "secret", "service", "shared", "signing", "ssh", "storage",
-    "stripe", "subscription", "webhook",
+    "azure", "consumer", "deploy", "encryption", "fernet", "functions", "hmac", "jwt", "license",
+    "master", "openai", "private", "rsa", "secret", "service", "session", "shared", "signing",
+    "ssh", "storage", "stripe", "subscription", "webhook",
 )  # fmt: skip
 PASSES = (
     "admin", "auth", "basic", "database", "db", "email", "ftp", "http", "imap", "ldap", "login",
@@ -27,7 +28,7 @@ PASSES = (
 )  # fmt: skip
 TOKENS = ("access", "api", "auth", "bearer", "refresh", "session")
 SECRET_PAIRS = frozenset(
-    {"session id", "connection string"}
+    {"session id", "connection string", "identified by"}
     | {f"{one} {word}" for one in KEYS for word in ("key", "keys")}
     | {f"{one} pass" for one in PASSES}
     | {f"{one} tokens" for one in TOKENS}
@@ -38,23 +39,42 @@ SECRET_ENDINGS = (
     "password", "passwd", "passphrase", "pwd", "apikey", "accesskey", "secretkey", "privatekey",
     "token", "secret", "sessionid", "sessid",
 )  # fmt: skip
-# Last words that change nothing: `password_value`, `auth_header`.
+# Tokens of a text and of its model, of a list that goes on.
+_NO_SECRETS = frozenset(
+    f"{one} token"
+    for one in ("bos", "cls", "end", "eos", "mask", "next", "pad", "sep", "start", "stop", "unk")
+)
+# Last words that change nothing: `password_value`, `auth_header`, `API_KEY_PROD`.
 _NEUTRAL = frozenset({
     "value", "str", "string", "raw", "plain", "plaintext", "bytes", "header", "confirm",
-    "confirmation", "repeat",
+    "confirmation", "repeat", "prod", "production", "dev", "staging", "live", "old", "new",
+    "current", "previous", "default", "backup", "pem", "encoded",
 })  # fmt: skip
 # Calls whose texts are secrets: `HTTPBasicAuth("ada", "…")`, `user.set_password("…")`.
 SECRET_CALLS = {
     "basic auth": "auth", "digest auth": "auth", "set password": "password",
     "check password": "password", "verify password": "password", "secret str": "secret",
-    "secret bytes": "secret",
+    "secret bytes": "secret", "cookie": "cookie",
 }  # fmt: skip
+# Names that are words of other fields, too, and the fewest characters that make a secret of what
+# stands under them: a token of a text is shorter, and so is its number.
+_COMMON = frozenset({
+    "secret", "secrets", "token", "credential", "credentials", "auth", "cookie", "cookies",
+})  # fmt: skip
+_AT_LEAST = {"token": 6, "pw": 6}
+# What a column, a type, a parameter is called, but no password.
+_KINDS = frozenset({
+    "str", "string", "text", "int", "integer", "float", "bool", "boolean", "bytes", "object",
+    "category", "type", "name", "user", "username", "email", "count", "size", "first", "last",
+    "nunique", "unknown",
+})  # fmt: skip
 # Types that hide what they hold, whatever they are built on.
 _HIDING = frozenset({
     "secret", "secrets", "password", "passphrase", "credential", "credentials", "masked",
     "redacted", "sensitive",
 })  # fmt: skip
-_FOLDERS = ("PWD", "OLDPWD")  # of a shell's environment: where it is
+_NUMBERS, _LISTS, _TEXTS = (int, float), (list, tuple), (str, bytes)
+_FOLDERS = ("pwd", "oldpwd")  # where a shell is
 
 MAX_NAME = 200  # characters of a name that are looked at, its last ones
 
@@ -119,14 +139,63 @@ def secret_name(name: str) -> str | None:
 def hidden(name: str, value: object) -> str | None:
     """The same for this very value."""
     reason = secret_name(name)
-    return reason if reason is not None and can_be_secret(name, value) else None
+    return reason if reason is not None and can_be_secret(name, reason, value) else None
 
 
-def can_be_secret(name: str, value: object) -> bool:
+def can_be_secret(name: str, reason: str, value: object) -> bool:
     """Whether there is anything to hide: not in a flag, in None and in an empty text."""
-    if value is None or type(value) is bool:
+    kind = type(value)
+    if value is None or kind is bool:
         return False
-    return type(value) is not str or bool(value and not shows_folder(name, value[0]))
+    if kind is str:
+        return bool(value) and not is_harmless(name, reason, str(value))
+    return kind not in _NUMBERS or len(repr(value)) >= _AT_LEAST.get(reason, 0)
+
+
+def is_harmless(name: str, reason: str, text: str) -> bool:
+    """Whether ``text`` is no secret even under this name, which is one for this reason."""
+    if len(text) < _AT_LEAST.get(reason, 0) or text.casefold() in _KINDS:
+        return True
+    if reason == "netloc":
+        return "@" not in text
+    return text[0] == "/" and name.casefold() in _FOLDERS
+
+
+def is_next_word(reason: str, text: str) -> bool:
+    """Whether ``text`` beside a name is just the next of a few words: ``["token", "lemma"]``."""
+    return reason in _COMMON and is_word(text)
+
+
+def is_word(text: str) -> bool:
+    """Whether it could be a name itself, and no more than letters."""
+    return text.replace("_", "").isalpha()
+
+
+def pair_reason(name: Any, given: Any) -> str | None:
+    """The reason why ``given``, a text or a list of one, is hidden beside ``name``, or None."""
+    if not issubclass(type(name), _TEXTS):
+        return None
+    if type(given) in _LISTS and len(given) == 1:
+        given = given[0]
+    if not issubclass(type(given), _TEXTS):
+        return None
+    key = name_in(name)
+    if (reason := secret_name(key)) is None:
+        return None
+    text = name_in(given)
+    is_next = key[:1] != "-" and is_next_word(reason, text)
+    return reason if can_be_secret(key, reason, text) and not is_next else None
+
+
+def value_of(pair: dict[Any, Any]) -> tuple[str, str] | None:
+    """The key of a secret in a mapping of a name and its value, and the reason; None for others."""
+    for held in ("value", "Value"):
+        if dict.__contains__(pair, held):
+            for called in ("name", "Name", "key", "Key"):
+                name = dict.get(pair, called)
+                if type(name) is str and (reason := hidden(name, dict.get(pair, held))):
+                    return held, reason
+    return None
 
 
 @lru_cache(maxsize=4096)
@@ -149,6 +218,8 @@ def _reason(name: str) -> str | None:
 
 def _reason_of(parts: list[str]) -> str | None:
     last, pair = parts[-1], " ".join(parts[-2:])
+    if pair in _NO_SECRETS:
+        return None
     if last in SECRET_WORDS:
         return last
     if pair in SECRET_PAIRS:
@@ -173,11 +244,6 @@ def name_in(key: Any) -> str:
 def call_reason(name: str) -> str | None:
     """The reason why the texts that a function of this name is called with are hidden, or None."""
     return SECRET_CALLS.get(" ".join(normal(name).split(" ")[-2:]))
-
-
-def shows_folder(name: str, first: str) -> bool:
-    """Whether a value that starts so is the folder that a shell is in, and no password."""
-    return name in _FOLDERS and first == "/"
 
 
 def is_hiding(name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from failextract_nb._names import hidden, name_in, rules, secret_name
+from failextract_nb._names import hidden, name_in, pair_reason, rules, secret_name, value_of
 from failextract_nb._redact import MASK, mask, redact, redact_said, redact_traceback
 from failextract_nb._reprs import CARDS, hides_itself
 from failextract_nb._safe import text_of
@@ -86,12 +86,15 @@ def _native_dict(
     value: dict[Any, Any], name: str, depth: int, budget: Iterator[int]
 ) -> dict[str, Any]:
     out: dict[str, Any] = {}
+    held = value_of(value)
     # The budget comes last, so that a finished container takes nothing from it.
     for (key, item), _ in zip(dict.items(value), budget, strict=False):
         held_as = name_in(key)
         key_text = clean(redact_said(held_as)) if isinstance(key, str) else text_of(key)
         if name == _FIXTURES and type(item) is dict:
             out[key_text] = _native_fixture(item, held_as, depth - 1, budget)
+        elif held is not None and type(key) is str and key == held[0]:
+            out[key_text] = mask(held[1])
         else:
             out[key_text] = _native(item, held_as, depth - 1, budget)
     if len(out) < (length := dict.__len__(value)):
@@ -111,14 +114,18 @@ def _native_list(value: Any, cls: type, depth: int, budget: Iterator[int]) -> li
     base = base_of(cls)
     items: list[Any] = []
     before: Any = None
-    is_pair = base.__len__(value) == 2
-    for item, _ in zip(base.__iter__(value), budget, strict=False):
-        # ("name", "value"), and "--name", "value" among the words of a command
-        is_name = type(before) is str and type(item) is str and (is_pair or before[:1] == "-")
-        reason = hidden(before, item) if is_name else None
+    length = base.__len__(value)
+    # ("name", "value"), ("section", "name", "value")
+    last = length - 1 if length == 2 or (length == 3 and base is tuple) else 0
+    for number, (item, _) in enumerate(zip(base.__iter__(value), budget, strict=False)):
+        reason = None
+        if number and number == last:
+            reason = pair_reason(before, item)
+        elif type(before) is str and type(item) is str and before[:1] == "-":  # of a command
+            reason = hidden(before, item)
         items.append(mask(reason) if reason else _native(item, "", depth - 1, budget))
         before = item
-    if len(items) < (length := base.__len__(value)):
+    if len(items) < length:
         items.append(f"… {length - len(items)} more")
     return items
 

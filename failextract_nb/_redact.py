@@ -19,10 +19,10 @@ MASK = "[redacted: "
 
 # What the names of secrets have in them; the pairs are looked for where "key" or "pass" is.
 _STEMS = (
-    "passw", "passphrase", "pwd", "secret", "token", "credential", "auth", "cookie", "sess",
-    "connection",
+    "pw", "secret", "token", "credential", "auth", "cookie", "sess", "connection", "cvv", "netloc",
+    "identified by",
 )  # fmt: skip
-_PAIRS = rf"(?:{'|'.join(KEYS)})[_.-]?keys?|(?:{'|'.join(PASSES)})[_.-]?pass"
+_PAIRS = rf"(?:{'|'.join(KEYS)})[_.-]?keys?|(?:{'|'.join(PASSES)})[_.-]?pass|pass(?:w|phrase|code)"
 _PAIR = re.compile(_PAIRS)
 _SIGNS = b"'=:-\"<%"  # one of them is between a name and its value
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 \n,;()[]{}!?/*#@$&|^`>\\"  # tells nothing
@@ -40,7 +40,8 @@ class _Stems:
     def make(self) -> None:
         own = [max(name.split(" "), key=len) for name in rules.names]
         self.words = (*_STEMS, *own)
-        stems = rf"(?:{'|'.join(map(re.escape, self.words))}|{_PAIRS})[\w-]{{0,60}}"
+        # Pairs first: of secret.key, the first word alone would be found.
+        stems = rf"(?:{_PAIRS}|{'|'.join(map(re.escape, self.words))})[\w-]{{0,60}}"
         self.folded = re.compile(stems)  # a third of the time of the other
         self.any = re.compile(stems, re.IGNORECASE)
 
@@ -171,7 +172,9 @@ def _hide_named(
         place = match.end()
         found = _named.secret_at(text, match.start(), place, is_said)
         if found is not None:
-            start, place, reason = found
-            parts += [text[last:start], instead(reason, text[start:place])]
-            last = place
+            start, stop, reason = found
+            if start >= last:
+                parts += [text[last:start], instead(reason, text[start:stop])]
+                last = stop
+            place = max(place, stop)
     return "".join([*parts, text[last:]]) if parts else text

@@ -16,7 +16,16 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from failextract_nb import _libraries
-from failextract_nb._names import MAX_NAME, can_be_secret, hidden, name_in, rules, secret_name
+from failextract_nb._names import (
+    MAX_NAME,
+    can_be_secret,
+    hidden,
+    name_in,
+    pair_reason,
+    rules,
+    secret_name,
+    value_of,
+)
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import MASK, mask, redact_said
 from failextract_nb._reprs import (
@@ -46,7 +55,6 @@ MAX_KEYS = 4096  # of dicts, that are remembered
 
 CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
 _NUMBERS = frozenset({int, float, bool})
-_WORDS = frozenset({str, bytes})
 _SHOWN = (dict, *CONTAINERS, str, bytes, int)  # whose subclasses are shown by what they hold
 
 Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
@@ -62,24 +70,23 @@ def _text(value: Any, depth: int) -> str:
 
 
 def _list(value: Any, depth: int) -> str:
-    if len(value) == 2 and (shown := _pair(value, depth)):
+    if len(value) == 2 and (shown := _pair(value[0], value[1], depth)):
         return f"[{shown}]"
     return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
 
 
 def _tuple(value: Any, depth: int) -> str:
     length = len(value)
-    if length == 2 and (shown := _pair(value, depth)):
+    if length == 2 and (shown := _pair(value[0], value[1], depth)):
         return f"({shown})"
+    if length == 3 and (shown := _pair(value[1], value[2], depth)):  # ("db", "password", "…")
+        return f"({_text(value[0], depth - 1)}, {shown})"
     return _items(value[:MAX_ITEMS], length, depth, "(", ",)" if length == 1 else ")")
 
 
-def _pair(value: Any, depth: int) -> str | None:
+def _pair(name: Any, given: Any, depth: int) -> str | None:
     """A name and a secret, as lists of headers have them; None for all else."""
-    name, given = value
-    if type(name) not in _WORDS or type(given) not in _WORDS:
-        return None
-    reason = hidden(name_in(name), given)
+    reason = pair_reason(name, given)
     return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
 
 
@@ -99,7 +106,8 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
         length > 2
         and type(head[0]) in _NUMBERS
         and _NUMBERS.issuperset(map(type, head))
-        and _are_small(head)
+        and max(head) < CARDS
+        and not rules.patterns
     ):
         inner = repr(head)[1:-1]
     else:
@@ -115,10 +123,6 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
-def _are_small(numbers: Sequence[Any]) -> bool:
-    return not rules.patterns and bool(min(numbers) > -CARDS) and bool(max(numbers) < CARDS)
-
-
 def _dict(value: dict[Any, Any], depth: int) -> str:
     length = dict.__len__(value)
     if length and depth <= 0:
@@ -127,7 +131,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     parts = []
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
-        if reason is not None and can_be_secret(name_in(key), item):
+        if reason is not None and can_be_secret(name_in(key), reason, item):
             parts.append(f"{shown}: {mask(reason)}")
         else:
             write = EXACT.get(type(item)) or writer_of(type(item))
@@ -135,8 +139,10 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
-    if "'value': " in text:  # {"name": "DB_PASSWORD", "value": …}
-        text = redact_said(text)
+    if "alue': " in text and (held := value_of(value)):  # {"name": "DB_PASSWORD", "value": …}
+        start = f"{held[0]!r}: "
+        parts = [f"{start}{mask(held[1])}" if part.startswith(start) else part for part in parts]
+        text = f"{{{', '.join(parts)}}}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
@@ -157,8 +163,7 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
 
 
 def _named(name: str, value: Any, depth: int) -> str:
-    reason = hidden(name, value)
-    return mask(reason) if reason else _text(value, depth - 1)
+    return mask(reason) if (reason := hidden(name, value)) else _text(value, depth - 1)
 
 
 def _view(value: Any, depth: int) -> str:

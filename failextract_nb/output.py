@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from failextract_nb._names import rules
+from failextract_nb._redact import redact_said
 from failextract_nb._strings import clean
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
@@ -35,12 +38,12 @@ def config_for(
         return config
     # Absolute, so that one file has one name wherever the doors stand and the session goes.
     config = replace(config, path=os.path.abspath(config.path))
-    wanted, path = config.where, name_of(config)
+    wanted, path = config.where, str(config.path)
 
     def where(one: Failure) -> object:
-        contexts = one.get("contexts")
+        contexts, shown = one.get("contexts"), _shown(path)
         written = isinstance(contexts, list) and any(
-            isinstance(context, dict) and context.get("output") == path for context in contexts
+            isinstance(context, dict) and context.get("output") == shown for context in contexts
         )
         return written and (wanted is None or wanted(one))
 
@@ -72,7 +75,16 @@ def config_of(text: str, folder: str) -> OutputConfig:
 
 def name_of(config: OutputConfig | None) -> str:
     """What a failure has under ``output``, "" for none."""
-    return clean(str(config.path)) if config is not None and config.path is not None else ""
+    return _shown(str(config.path)) if config is not None and config.path is not None else ""
+
+
+@lru_cache(maxsize=256)
+def _shown(path: str) -> str:
+    """A path as records have it, which may look like a secret."""
+    return clean(redact_said(path))
+
+
+rules.watch(_shown.cache_clear)
 
 
 def write(config: OutputConfig | None) -> Path | None:

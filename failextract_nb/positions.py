@@ -23,7 +23,7 @@ from failextract_nb import failure
 from failextract_nb._budget import current
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import masks_in, redact
+from failextract_nb._redact import masks_in, redact, redact_said
 from failextract_nb._strings import bounded, clean
 
 MAX_POSITIONS = 10_000
@@ -155,7 +155,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     lines = _lines_of(file)
     cell = cell_of(file, code)
     cell_line = cell.line if cell else int  # of a file that is one, a line is itself
-    name = cell.label if cell else clean(file)
+    name = cell.label if cell else clean(redact_said(file))
     start, end, column, end_column = span(code, lasti)
     line = line or start or code.co_firstlineno
     library = cell is None and is_library(file)
@@ -257,6 +257,8 @@ def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: st
     head, _, rest = text.partition("\n")
     if named:
         head = f"  {frame['file']}, line {frame['line']}, in {summary.name}"
+    elif frame["file"] != summary.filename:  # there was a secret in it
+        head = head.replace(summary.filename, frame["file"])
     if written or (named and not rest):
         rest = f"    {_line_in(frame).strip()}"
     return bounded(f"{head}\n{rest}", 4 * MAX_LINE, redact).rstrip("\n") + "\n"

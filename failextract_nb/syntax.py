@@ -5,7 +5,7 @@ from __future__ import annotations
 from traceback import format_exception_only
 
 from failextract_nb import failure, positions
-from failextract_nb._redact import redact, redact_traceback
+from failextract_nb._redact import redact, redact_said, redact_traceback
 from failextract_nb._strings import MAX_MESSAGE, bounded, clean
 from failextract_nb.failure import Raised
 
@@ -28,7 +28,7 @@ def describe(
         line = cell.line(line)
     if place is None:
         place = failure.Frame(
-            file=cell.label if cell else clean(file), function="<module>", line=line
+            file=cell.label if cell else clean(redact_said(file)), function="<module>", line=line
         )
         if isinstance(error.offset, int) and error.offset > 0:
             place["column"] = error.offset - 1

@@ -102,7 +102,9 @@ TEXTS = {
     "images": [f"data:image/png;base64,{base64.b64encode(_random.randbytes(400)).decode()}" for _ in range(20)],
     "base64": [base64.b64encode(_random.randbytes(60)).decode() for _ in range(50)],
     "paths": ["/home/ada/keys/data.csv", "/etc/passwd", "C:\\Users\\ada\\tokens\\a.txt", "~/.ssh/known_hosts", "s3://bucket/auth/part-0001.parquet", "/srv/secrets-manager/README.md", "data/tokenizer.json"],
-    "addresses": ["http://localhost:8888/lab/tree/a.ipynb", "https://example.org:8443/x?page=2&sort=name", "ada@example.org", "mailto:ada@example.org?subject=keys", "git@github.com:owner/name.git", "https://example.org/a@b/c", "https://api.example.org/v1/tokens?limit=5", "postgresql://db:5432/x", "postgresql://ada@db/x", "ssh://host:22/~ada"],
+    "addresses": ["http://localhost:8888/lab/tree/a.ipynb", "https://example.org:8443/x?page=2&sort=name", "ada@example.org", "mailto:ada@example.org?subject=keys", "git@github.com:owner/name.git", "https://example.org/a@b/c", "https://api.example.org/v1/tokens?limit=5", "postgresql://db:5432/x", "postgresql://ada@db/x", "ssh://host:22/~ada", "file://C:/Users/ada@corp/x", "http://[::1]:8080/users/a@b", "docker://ubuntu:22.04@sha256:deadbeefdeadbeef", "ssh://github.com:org/repo.git@v1.0", "mongodb://h1:27017,h2:27017/?x=a@b"],
+    "words that start like keys": ["sk-learn-classifier-2024-model-v1", "risk-adjusted-return-2024-quarter-1", "hf_" + "dataset" * 5, "SG.university_of_singapore.department_of_math", "ya29.something_like_a_module_name_x"],
+    "tables of numbers": [f"{_random.uniform(4000, 4999):.4f} {_random.uniform(1000, 9999):.4f}" for _ in range(200)] + [f"0,{_random.randrange(4 * 10**15, 5 * 10**15)}" for _ in range(50)],
     "messages": [
         "could not convert string to float: 'abc'", "Unexpected token '}' in JSON at position 4",
         "got an unexpected keyword argument 'password'", "missing 1 required positional argument: 'token'",
@@ -135,6 +137,21 @@ def test_names_that_look_like_those_of_secrets(capsys):
         shown = repr({name: "some text"})
         values.append((shown, text_of({name: "some text"})))
     check("names", values, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("eos_token", "</s>"), ("pad_token", "<pad>"), ("next_token", "the"), ("token", 42), ("token", "the"),
+        ("pwd", "/home/ada"), ("given", ["token", "count"]), ("given", ("token", "lemma")), ("given", ["secret", "santa"]),
+        ("given", ["cookie", "cake"]), ("given", ["password", "email"]), ("given", ("text", "token", "lemma")),
+        ("given", {"token": "the", "lemma": "the"}), ("given", {"token": "string"}), ("pw", 3.5),
+        ("given", {"name": "user", "value": "ada"}), ("given", {"key": "token", "value": "count"}),
+    ],
+)  # fmt: skip
+def test_words_under_the_names_of_secrets(name, value):
+    """A token of a text, the name of the next column, the folder of a shell."""
+    assert text_of(value, name) == repr(value)
 
 
 def test_values_that_look_like_secrets(capsys):

@@ -22,6 +22,8 @@ from failextract_nb._redact import redact, redact_said, redact_traceback
         "aws_secret_access_key", "private_key", "credentials", "Cookie", "session_id", "password1",
         "user.credentials", "connection_string", "x" * 10_000 + "_password", "DB_PASS", "PGPASSWORD",
         "csrftoken", "PHPSESSID", "JSESSIONID", "auth_header", "password_value", "X-Auth-Token",
+        "DB_PASSWORD_PROD", "API_KEY_PROD", "password_old", "private_key_pem", "session_key", "pw",
+        "passcode", "cvv", "x-functions-key", "secret_key_new", "netloc",
         "storageKey", "Ocp-Apim-Subscription-Key", "refresh_tokens", "AccountKey", "user_pwd",
     ],
 )  # fmt: skip
@@ -36,7 +38,7 @@ def test_secret_names(name):
         "token_count", "keyboard", "password_field_label", "monkey", "author", "secretary",
         "tokens", "key", "primary_key", "keys", "passenger", "compass", "password_hash_rounds",
         "authors", "cookie_cutter", "bypass", "low_pass", "forward_pass", "sort_key", "foreignKey",
-        "GPG_KEY", "key_error", "keyboard_layout", "max_tokens", "passport", "session_count", "tokenizer", "secret_santa_list", "session", "", "_", "x1", "é",
+        "GPG_KEY", "key_error", "keyboard_layout", "max_tokens", "passport", "session_count", "eos_token", "pad_token", "next_token", "password_test", "production", "old_key", "tokenizer", "secret_santa_list", "session", "", "_", "x1", "é",
     ],
 )  # fmt: skip
 def test_names_that_only_look_secret(name):
@@ -123,7 +125,8 @@ def test_harmless_text_is_unchanged(text):
     "part",
     ["a", "a.b-", "token", "-token", "&token", 'token="', "eyJaaaaaaaa-", "://a:", "bearer ", "\\",
      "key ", " ", "-----BEGIN PRIVATE KEY-----", "password='a\n", "?key ", "password=(", "password: ",
-     "password=a,", "curl -u", "a1B2c3D4e5f6G7h8 ", "mysql x", "token', '", 'token=\\"', "{a, token: "],
+     "password=a,", "curl -u", "a1B2c3D4e5f6G7h8 ", "mysql x", "token', '", 'token=\\"', "{a, token: ", "token=a or ", '<input name="token" ',
+     'value="a" name="token" ', 'f(a, "token", ', 'f("token", default=', "token: |\n "],
 )  # fmt: skip
 @pytest.mark.timeout(60)
 def test_long_text_is_read_once(part):
@@ -147,6 +150,14 @@ IN_CODE = [
     "!mysql -u root -phunter2", "'<password>hunter2</password>'", "{'kind': 'token', 'password': 'hunter2'}",
     "{'password': 'a', 'kind': 'token', 'secret': 'hunter2'}", "postgres://bob:hun/ter2hunter2@h/x",
     "postgres://bob:a@hunter2@h/x", "credentials = {'user': 'b', 'x': {'y': 'hunter2'}}",
+    'user, password = "bob", "hunter2"', 'password, user = "hunter2", "bob"', 'password = "a" "hunter2"',
+    'password = os.environ.get("X") or "hunter2"', 'password = os.environ.get("X", "hunter2")', 'password = "a" or "hunter2"', 'password = str("hunter2")',
+    'password: str = Field(default="hunter2")', 'setattr(o, "password", "hunter2")',
+    'config.set("db", "password", "hunter2")', 'conf["fs.s3a.secret.key"] = "hunter2"',
+    "sql = \"CREATE USER bob WITH PASSWORD 'hunter2'\"", "sql = \"CREATE USER bob IDENTIFIED BY 'hunter2'\"",
+    'parser.add_argument("--password", default="hunter2")', 'DB_PASSWORD_PROD = "hunter2"',
+    '{"value": "hunter2", "name": "DB_PASSWORD"}', '{"Key": "Password", "Value": "hunter2"}',
+    '("db", "password", "hunter2")', '("password", ["hunter2"])', 'cvv = "hunter2"', 'pw = "hunter2"',
     '# later: password = "hunter2"', "secrets = ['a', 'hunter2']", "url = 'https://h?password=hunter2'",
 ]  # fmt: skip
 SAID = [
@@ -158,6 +169,10 @@ SAID = [
     "Command 'mysql -phunter2 x' returned non-zero exit status 1.",
     "a=1&token=hunter2&b=2", "environ({'DB_PASS': 'hunter2'})", "proxy-authorization: hunter2 a",
     "<Signature (password='hunter2')>", "redis-cli -a hunter2", "docker login -u a -p hunter2",
+    "password: |\n  a\n  hunter2\nuser: bob", '<input name="password" value="hunter2">', "wrong password 'hunter2'",
+    '<input type="password" id="a" value="hunter2">', '<input value="hunter2" type="password">',
+    '<w:password type="t">hunter2</w:password>', "user[password]=hunter2", "Cookie(version=0, name='sid', value='hunter2')",
+    "<Cookie sessionid=hunter2 for a.b/>", "SplitResult(scheme='a', netloc='bob:hunter2@db')",
 ]  # fmt: skip
 
 
@@ -186,6 +201,11 @@ def test_secrets_in_what_is_said(text):
         "def f(password, token): return a[token]", "print('token:', token)", "if password == given: pass",
         "!curl --token $TOKEN --key {key}", "for token in tokens: auth(token)", "x = y -token * 2",
         "password: str = None", "self.password = password", "raise AuthError('wrong password')",
+        'row.get("token", "unknown")', 'for a in ("token", "lemma"):', 'df.astype({"token": "str"})',
+        'Column("password", "string")', 'parser.add_argument("--password", help="the password")', 'token: str = "the"',
+        'tokenizer.pad_token = "[PAD]"', 'print("Token", "Count")', 'agg({"token": "count"})', 'pwd = "/home/ada"',
+        'x = "password " + y + "!"', "password = x or y", 'connect(password, user="ada")', 'f("x", "token", "count")',
+        'password = os.environ["PASSWORD"] or getpass()', 'password = str(config["password"])', 'self.token = Token("NAME")',
     ],
 )  # fmt: skip
 def test_code_without_a_secret_is_unchanged(text):
@@ -201,7 +221,8 @@ def test_code_without_a_secret_is_unchanged(text):
         "{'PWD': '/home/x'}", "Error: auth failed", "token_count: 5", "--token={token}", "https://h:8080/a@b",
         "AuthError: bad token", "missing token: please log in", "token=<your token>", "password=***",
         "secret=None", "4111 1111 1111 1112", "order 4111111111111112", "0.4111111111111111",
-        "bearer of bad news", "password is too short", "auth: ok", "key=value", "session: 3 of 4",
+        "KeyError: ('token', 'count')", "token='the'", "pw=3.5",
+        "SplitResult(netloc='db:5432')", "bearer of bad news", "password is too short", "auth: ok", "key=value", "session: 3 of 4",
     ],
 )  # fmt: skip
 def test_harmless_sayings_are_unchanged(text):
@@ -237,6 +258,14 @@ def test_a_second_reading_changes_nothing():
 def test_only_the_end_of_a_name_is_read():
     """A name as long as a book is looked at where it counts."""
     assert secret_name("password" + "_x" * MAX_NAME) is None
+
+
+@pytest.mark.parametrize("tell", [tell for tells, _ in _looks.LOOKS.values() for tell in tells])
+def test_every_tell_is_looked_for(tell):
+    """Most texts are not searched for them: what decides it must know each of them."""
+    sign = {"xox": "xoxb-", "eyJ": "eyJa."}.get(tell, tell)  # what follows these has one
+    assert {*sign} & {*_looks.SIGNS.decode()} or _looks.may_be_in(sign.casefold())
+    assert _looks._has_tell(tell.ljust(_looks._ALL_FIT), tell.casefold().ljust(_looks._ALL_FIT))
 
 
 SECRETS = (

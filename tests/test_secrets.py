@@ -13,6 +13,7 @@ import pytest
 from conftest import example
 
 from failextract_nb import OutputConfig, capture_failures, extract_on_failure, formats
+from failextract_nb._names import rules
 from failextract_nb._redact import MASK
 
 # What is found by its look: what it is, the secret, and the part of it that must be nowhere.
@@ -38,6 +39,7 @@ BY_LOOK = [
     ("GitLab", "glpat-a1B2c3D4e5f6G7h8i9j0", "a1B2c3D4"),
     ("Slack", "xoxb-123456789012-a1B2c3D4e5f6", "a1B2c3D4"),
     ("Slack address", "https://hooks.slack.com/services/T0A1B2C3D/B0E1F2G3H/a1B2c3D4e5f6", "a1B2c3D4"),
+    ("Slack, of a browser", "xoxd-a1B2c3D4%2Be5f6%3D", "a1B2c3D4"),
     ("Stripe", "sk_live_a1B2c3D4e5f6G7h8", "a1B2c3D4"),
     ("OpenAI", "sk-proj-a1B2c3D4e5f6G7h8i9j0k1l2", "a1B2c3D4"),
     ("Hugging Face", "hf_a1B2c3D4e5f6G7h8i9j0k1L2m3N4o5P6", "a1B2c3D4"),
@@ -53,6 +55,11 @@ BY_LOOK = [
     ("Mastercard", "5555555555554444", "55555555"),
     ("American Express", "3782-822463-10005", "822463"),
     ("Diners", "30569309025904", "309025"),
+    ("Maestro", "6759649826438453", "498264"),
+    ("UnionPay", "6212345678900000003", "456789"),
+    ("a card in a table", "ada,4111111111111111,12/27", "41111111"),
+    ("a card in JSON", "[1,4111111111111111,2]", "41111111"),
+    ("a card with dots", "4111.1111.1111.1111", "1111.1111"),
 ]  # fmt: skip
 
 # Where it is planted: the body of a function that fails, with SECRET in the place of the literal.
@@ -78,6 +85,7 @@ PLACES = {
     "long line": "given = ['" + "x" * 480 + "', SECRET]; 1 / 0",
     "syntax error": "compile('x = ' + repr(SECRET) + ' y', 'made', 'exec')",
     "exec": "exec(compile('given = ' + repr(SECRET) + '\\n1 / 0', 'made', 'exec'))",
+    "file name": "exec(compile('1 / 0', SECRET, 'exec'))",
 }  # fmt: skip
 
 # What is found by the name it stands under: bodies with the very text; or in two pieces, where the
@@ -104,6 +112,12 @@ BY_NAME = {
     "mapping": "given = {'API-KEY': 'hunter2swordfish', 'a': {'Authorization': 'hunter2swordfish'}}\n1 / 0",
     "mapping with odd keys": "import enum\nclass Key(enum.Enum):\n    PASSWORD = 1\nclass Text(str):\n    pass\ngiven = {Key.PASSWORD: ('hunter2' 'swordfish'), Text('token'): ('hunter2' 'swordfish'),\n    b'cookie': b'hunter2swordfish', ('db', 'password'): ('hunter2' 'swordfish')}\n1 / 0",
     "mapping of a name and a value": "given = [{'name': 'DB_PASSWORD', 'value': 'hunter2swordfish'}]\n1 / 0",
+    "mapping of a value and a name": "given = {'Value': 'hunter2swordfish', 'Key': 'Password'}, {'value': ('hunter2' 'swordfish'), 'name': 'DB_PASSWORD'}\n1 / 0",
+    "pairs": "class Text(str):\n    pass\npwd = 'hunter2' 'swordfish'\ngiven = (Text('password'), Text(pwd)), ('password', [pwd]), ('db', 'password', pwd)\n1 / 0",
+    "cookies": "import http.cookiejar\nmade = http.cookiejar.Cookie(0, 'sid', ('hunter2' 'swordfish'), *[None] * 13, {})\njar = http.cookiejar.CookieJar()\njar._cookies = {'d': {'/': {'sid': made}}}\nraise ValueError(jar, made)",
+    "parts of an address": "import urllib.parse\nparts = urllib.parse.urlsplit('postgres://ada:hunter2swordfish@db/x')\nnetloc = parts.netloc\nraise ValueError(parts)",
+    "names of a deployment": "DB_PASSWORD_PROD = private_key_pem = ('hunter2' 'swordfish')\ngiven = {'x-functions-key': DB_PASSWORD_PROD, 'session_key': DB_PASSWORD_PROD}\n1 / 0",
+    "file name": "exec(compile('1 / 0', 'https://ada:hunter2swordfish@host/mod.py', 'exec'))",
     "headers": "given = [('Accept', 'x'), ('Authorization', 'hunter2swordfish')]\nraw = [(b'x-api-key', b'hunter2swordfish')]\n1 / 0",
     "headers as text": "given = 'GET / HTTP/1.1\\r\\nHost: x\\r\\nCookie: a=b; session=hunter2swordfish\\r\\n'\n1 / 0",
     "query string": "given = 'https://h/p?a=1&access_token=hunter2swordfish&b=2'\nform = 'a=1&password=hunter2swordfish'\n1 / 0",
@@ -306,6 +320,9 @@ def test_records_that_are_handed_in(extractor, tmp_path):
             fixtures={"auth_token": {"kind": "fixture", "scope": "module", "value": "hunter2swordfish"}},
             headers=[["Authorization", "hunter2swordfish"], ("x", 1)],
             command=["prog", "--password", "hunter2swordfish"],
+            environment=[{"value": "hunter2swordfish", "name": "DB_PASSWORD"}],
+            settings=[("db", "password", "hunter2swordfish"), ("password", ["hunter2swordfish"])],
+            columns=["token", "count"],
             extracted_code=[{"file": "a", "function": "f", "line": 1, "code": "pwd = 'hunter2swordfish'"}],
             locals=[{"token": "'hunter2swordfish'", TOKEN: "1"}],
             card=4111111111111111,
@@ -318,6 +335,7 @@ def test_records_that_are_handed_in(extractor, tmp_path):
         assert_nowhere(hidden, extractor, tmp_path)
     (record,) = extractor.failures
     assert record["fixtures"]["auth_token"]["scope"] == "module"
+    assert record["columns"] == ["token", "count"]
     assert "connect(password=given" in record["exception_traceback"]
     assert "connect(password=given)" in record["cell_source"]
     assert record["redacted"] == json.dumps(record).count(MASK)
@@ -365,6 +383,21 @@ def test_each_record_says_how_many_values_were_removed(divide, extractor, tmp_pa
     first, second = extractor.failures
     assert first["redacted"] == json.dumps(first).count(MASK) > 4
     assert "redacted" not in second
+
+
+def test_a_report_whose_path_looks_like_a_secret_has_its_failures(tmp_path, monkeypatch, request):
+    """The record does not hold the path, and the report still finds it; under new rules, too."""
+    request.addfinalizer(rules.set)
+    monkeypatch.chdir(tmp_path)
+    run = Doors(tmp_path).load("1 / 0")
+    decorated = extract_on_failure("run_token=abcdef123.json")(run)
+    for exempt in ([], ["run_token"]):
+        rules.set(exempt=exempt)
+        with suppress(ZeroDivisionError):
+            decorated()
+        written = json.loads((tmp_path / "run_token=abcdef123.json").read_text(encoding="utf-8"))
+        shown = written["failures"][-1]["contexts"][-1]["output"]
+        assert ("abcdef123" in shown) is bool(exempt)
 
 
 def test_what_comes_later_is_counted_too(extractor):
