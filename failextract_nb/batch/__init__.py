@@ -1,0 +1,5 @@
+"""Runs notebooks from outside: each in its own kernel, what fails in it as records.
+
+``notebook.run_notebook`` runs one and returns what can be pickled; ``runner.Runner`` runs many;
+``cli.py`` is their command line.  ``kernel.py`` is what stands in the kernel meanwhile.
+"""
