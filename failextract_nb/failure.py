@@ -88,8 +88,8 @@ class Failure(Raised, total=False):
 
     id: str
     # cell, function, block, shell, run, display, callback, thread, future, task, unraisable,
-    # expectation; of a notebook that is run from outside timeout, kernel, start, unreadable, worker;
-    # or what add_failure was handed ("manual")
+    # expectation, or what add_failure was handed ("manual"); of a notebook that is run from outside
+    # also timeout, kernel, start, unreadable, worker
     origin: str
     timestamp: str  # ISO 8601 with the offset, UTC
     test_name: str

@@ -23,7 +23,7 @@ PATIENCE = 5.0  # seconds that an interrupted cell has to come to its end
 _POLL = 0.5  # seconds between two looks whether a kernel is alive
 
 
-class NotReady(RuntimeError):
+class NotReady(RuntimeError):  # noqa: N818  # says it best
     """A kernel has not come up."""
 
 
@@ -48,6 +48,8 @@ class Follower(Protocol):
 
 class Client(NotebookClient):
     """Executes one notebook; ``seconds`` bound a cell."""
+
+    km: Any  # of the asynchronous kind
 
     def __init__(
         self, notebook: Any, follower: Follower, seconds: float | None, **options: Any

@@ -22,7 +22,9 @@ Record = dict[str, Any]
 class Gathering:
     """The failures of one notebook as they come, and the outcome of each of its cells."""
 
-    def __init__(self, book: Any, result: NotebookOutcome, expect: tuple[str, ...], journal: Path):
+    def __init__(
+        self, book: Any, result: NotebookOutcome, expect: tuple[str, ...], journal: Path
+    ) -> None:
         self._book, self._result = book, result
         self._expect = (RAISES, *expect)
         self._journal = records.Journal(journal)
@@ -143,7 +145,7 @@ class Gathering:
             cell.outcome = words.FAILED
         elif failures:
             cell.outcome, blocker = words.BLOCKED, failures[0]["blocked_by"]
-            cell.reason = f"needs {blocker['name']}, which cell {blocker['cell_index'] + 1} lacks"
+            cell.reason = blocked_in_words(blocker)
         else:
             cell.outcome = words.PASSED
 
@@ -152,7 +154,7 @@ class Gathering:
         if name is None:
             return
         for index in sorted(self._unfinished, reverse=True):
-            if index < cell.index and self._unfinished[index] & {name, EVERYTHING}:
+            if index < cell.index and not self._unfinished[index].isdisjoint((name, EVERYTHING)):
                 cause = next((one for one in self._of(index) if not one.get("expected")), None)
                 if cause is not None:
                     blocker = {"failure": cause["id"], "cell_index": index, "name": name}
@@ -187,6 +189,11 @@ class Gathering:
             )
             if (line := line_in(lines, *at)) is not None:
                 one["notebook_line"] = line
+
+
+def blocked_in_words(blocker: Mapping[str, Any]) -> str:
+    """Why a cell is blocked."""
+    return f"needs {blocker['name']!r}, which cell {blocker['cell_index'] + 1} was to make"
 
 
 def _is_exit(reply: Mapping[str, Any]) -> bool:

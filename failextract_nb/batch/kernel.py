@@ -66,7 +66,7 @@ def begin(path: str) -> None:
     from failextract_nb import capture, load_ipython_extension
 
     global _journal  # noqa: PLW0603  # there is one for each kernel
-    ip = get_ipython()  # type: ignore[no-untyped-call]
+    ip: Any = get_ipython()
     load_ipython_extension(ip)
     capture.options.record_interrupts = True  # there is nobody who could have meant it
     _journal = Journal(path)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -44,7 +45,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: set[Callable[[], None]] = set()
+        self._calls: set[Callable[[], object]] = set()
         self.is_set = False
 
     def set(self) -> None:
@@ -53,9 +54,10 @@ class Stop:
             self.is_set = True
             calls = list(self._calls)
         for call in calls:
-            call()
+            with suppress(RuntimeError):  # its loop has just closed: that notebook is done
+                call()
 
-    def on_set(self, call: Callable[[], None]) -> Callable[[], None]:
+    def on_set(self, call: Callable[[], object]) -> Callable[[], None]:
         """Call ``call()`` when it is set, or now; returns what takes that back."""
         with self._lock:
             self._calls.add(call)
@@ -73,7 +75,7 @@ def run_notebook(job: Job, watch: Watch | None = None, stop: Stop | None = None)
     asyncio loop.
     """
     started = perf_counter()
-    result = NotebookOutcome(os.path.abspath(job.path), job.name)
+    result = NotebookOutcome(os.path.abspath(job.path), job.name, begun=True)
     watch = watch or _nobody
     try:
         text = Path(job.path).read_text(encoding="utf-8")
@@ -83,7 +85,7 @@ def run_notebook(job: Job, watch: Watch | None = None, stop: Stop | None = None)
     except Exception as error:  # noqa: BLE001  # nbformat raises what it likes of what is no notebook
         result.failures.append(_unreadable(job, error))
     else:
-        result.cells = _cells(book, text)
+        result.cells = _cells(book)
         watch("begun", result)
         folder = Path(tempfile.mkdtemp(prefix="failextract-run-"))
         try:
@@ -124,7 +126,7 @@ def _unreadable(job: Job, error: Exception) -> Any:
     )
 
 
-def _cells(book: Any, text: str) -> list[CellOutcome]:
+def _cells(book: Any) -> list[CellOutcome]:
     """The code cells that have something to run."""
     from failextract_nb.shown import one_line
 

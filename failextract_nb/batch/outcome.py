@@ -45,6 +45,7 @@ class NotebookOutcome:
 
     path: str
     name: str  # as it is shown, and as ``notebook`` in the records
+    begun: bool = False
     cells: list[CellOutcome] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
@@ -60,9 +61,9 @@ class NotebookOutcome:
         """``failed`` where anything has failed, ``not run`` where it did not get to its end."""
         if any(not one.get("expected") for one in self.failures):
             return FAILED
-        if self.interrupted or not all(one.outcome != NOT_RUN for one in self.cells):
+        if self.interrupted or not self.begun:
             return NOT_RUN
-        return PASSED
+        return NOT_RUN if self.counts[NOT_RUN] else PASSED
 
     @property
     def counts(self) -> Counter[str]:
@@ -73,6 +74,16 @@ class NotebookOutcome:
 def unexpected(notebooks: Iterable[NotebookOutcome]) -> list[Failure]:
     """All failures that make a run fail, blocked ones among them."""
     return [one for book in notebooks for one in book.failures if not one.get("expected")]
+
+
+def end_in_words(book: NotebookOutcome) -> str:
+    """``2 failed, 1 blocked, 9 passed``: the outcomes of its cells, or its own."""
+    counts = book.counts
+    parts = [f"{counts[one]} {one}" for one in (FAILED, BLOCKED, NOT_RUN, SKIPPED, PASSED)]
+    parts = [part for part in parts if not part.startswith("0 ")]
+    if not counts[FAILED] and book.outcome == FAILED:  # it is no cell's
+        parts.insert(0, FAILED)
+    return ", ".join(parts) or ("nothing to run" if book.outcome == PASSED else book.outcome)
 
 
 def totals(notebooks: Iterable[NotebookOutcome]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""No process is left behind: a kernel's own, those it has started, and all of them if we are killed.
+"""No process is left behind: not a kernel, not what it has started, not where we are killed.
 
 A kernel leads a session of its own, so whatever it starts bears its number.  A guard, a small
 process that outlives this one, ends the sessions that are still there when this one is gone.
@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Guard:
 
     def _start(self) -> None:
         self._owner = os.getpid()
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  # this very file
             [sys.executable, "-I", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -81,10 +81,10 @@ def descendants(pid: int) -> list[psutil.Process]:
 
     if _has_no_children(pid):
         return []
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
+    found: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        found = psutil.Process(pid).children(recursive=True)
+    return found
 
 
 def _has_no_children(pid: int) -> bool:
@@ -112,23 +112,27 @@ def end(leader: int, others: Iterable[psutil.Process] = ()) -> None:
             process.kill()  # knows whether its number belongs to another one by now
 
 
-def adopt_orphans() -> None:
-    """On Linux: what a dead kernel leaves becomes a child of ours, so that it can be found."""
+@contextmanager
+def no_orphans() -> Iterator[None]:
+    """For a process that does nothing but run notebooks: at the end it has no child any more.
+
+    On Linux what a dead kernel leaves becomes a child of ours, whatever session it is in.
+    """
+    import psutil
+
     if sys.platform.startswith("linux"):
         import ctypes
 
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def end_orphans() -> None:
-    """End what has become a child of ours, and all that is below it."""
-    import psutil
-
-    for process in psutil.Process().children(recursive=True):
-        if process.pid != guard.pid:
-            with suppress(psutil.Error):
-                process.kill()
+    try:
+        yield
+    finally:
+        for process in psutil.Process().children(recursive=True):
+            if process.pid != guard.pid:
+                with suppress(psutil.Error):
+                    process.kill()
+        guard.close()
 
 
 def main() -> None:

@@ -72,9 +72,9 @@ class Running:
             take_back()
             stopping.cancel()
             await self._clean_up()
-        if not executing.cancelled() and (error := executing.exception()) is not None:
-            if not isinstance(error, DeadKernelError) or not self._result.interrupted:
-                raise error
+        error = None if executing.cancelled() else executing.exception()
+        if error is not None and not self._result.interrupted:
+            raise error
         for cell in self._result.cells:
             if cell.outcome == words.NOT_RUN:
                 cell.reason = cell.reason or self._over
@@ -164,8 +164,7 @@ class Running:
         cell = self._cells[index]
         cell.seconds, cell.reason = perf_counter() - self._started, ""
         if reply is None:
-            why = f": the cell ran longer than {self._job.timeout:g} s and did not end when it was interrupted"
-            await self._died(index, why if too_long else "")
+            await self._died(index, f": {_STUBBORN}" if too_long else "")
         elif too_long:
             self._gathering.too_long(index, self._job.timeout or 0.0)
         else:
@@ -261,3 +260,4 @@ class Running:
 
 
 _DEAD = "the kernel died"
+_STUBBORN = "a cell ran too long, and did not end when it was interrupted"
