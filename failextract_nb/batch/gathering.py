@@ -48,7 +48,8 @@ class Gathering:
         raised = reply.get("status") == "error" and not _is_exit(reply)
         if raised:
             if not has_record:  # there is no extension, or it was told to look away
-                self.add(records.of_reply(reply, expected=bool(tag) or None, **self.about(index)))
+                told = records.of_reply(reply, expected=bool(tag) or None, **self.about(index))
+                self.add(self._as_the_user_counts(told))
             if not tag:
                 self._unfinished[index] = names_made(self._source(index))
         elif tag and not has_record:
@@ -120,6 +121,17 @@ class Gathering:
 
     def _source(self, index: int) -> str:
         return str(self._book.cells[index].source)
+
+    def _as_the_user_counts(self, told: Failure) -> Failure:
+        """IPython takes empty lines off the top of a cell before it counts."""
+        file, line = told["test_file"], told["line_number"]
+        at = [
+            cell.index for cell in self._result.cells if file == f"Cell In[{cell.execution_count}]"
+        ]
+        if at and line:
+            source = self._source(at[0])
+            told["line_number"] = line + source[: -len(source.lstrip())].count("\n")
+        return told
 
     def _read(self) -> None:
         for one in self._journal.news():

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from failextract_nb.batch import CRASH, FAILURES
 from failextract_nb.extractor import FailureExtractor
 
 
@@ -56,11 +57,13 @@ class Journal:
 _journal: Journal | None = None
 
 
-def begin(path: str) -> None:
-    """Load the extension, as ``%load_ext`` would, and write what fails to ``path``.
+def begin(folder: str) -> None:
+    """Load the extension, as ``%load_ext`` would, and write what fails into ``folder``.
 
     ``%load_ext`` in the notebook then changes nothing, and says nothing.
     """
+    import faulthandler
+
     from IPython.core.getipython import get_ipython
 
     from failextract_nb import capture, load_ipython_extension
@@ -69,7 +72,9 @@ def begin(path: str) -> None:
     ip: Any = get_ipython()
     load_ipython_extension(ip)
     capture.options.record_interrupts = True  # there is nobody who could have meant it
-    _journal = Journal(path)
+    _journal = Journal(os.path.join(folder, FAILURES))
+    if not faulthandler.is_enabled():
+        faulthandler.enable(open(os.path.join(folder, CRASH), "w"), all_threads=False)  # noqa: SIM115  # for good
     ip.events.register("post_run_cell", _journal.after_cell)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 
+from failextract_nb.batch import CRASH, FAILURES, SAID, processes, records
 from failextract_nb.batch import outcome as words
-from failextract_nb.batch import processes, records
 from failextract_nb.batch.client import Client
 from failextract_nb.batch.gathering import Gathering
 from failextract_nb.batch.notebook import Job, Stop, Watch
@@ -42,7 +42,7 @@ class Running:
         self._job, self._book, self._result = job, book, result
         self._folder, self._watch = folder, watch
         self._cells = {cell.index: cell for cell in result.cells}
-        self._gathering = Gathering(book, result, job.expect, folder / "failures.jsonl")
+        self._gathering = Gathering(book, result, job.expect, folder / FAILURES)
         self._over = ""  # why no further cell is run
         self._has_begun = self._has_extension = False
         self._started = 0.0
@@ -66,6 +66,9 @@ class Running:
             await asyncio.wait({executing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not executing.done():
                 self._result.interrupted, self._over = True, "the run was interrupted"
+                if self._client.leader is not None:  # a kernel may be deaf to all that is polite
+                    self._left = processes.descendants(self._client.leader)
+                    processes.end(self._client.leader)
                 executing.cancel()
             await asyncio.gather(executing, return_exceptions=True)
         finally:
@@ -81,7 +84,7 @@ class Running:
         self._gathering.finish(text)
 
     async def _execute(self) -> None:
-        with (self._folder / "said").open("wb") as said:
+        with (self._folder / SAID).open("wb") as said:
             try:
                 await self._client.run(stdout=said, stderr=said)
             except (OSError, RuntimeError, NoSuchKernel) as error:
@@ -129,8 +132,7 @@ class Running:
         """The kernel answers: load the extension, set the parameters."""
         self._result.kernel = str(self._client.km.kernel_name)
         if self._client.speaks_python:
-            code = _BEGIN.format(str(self._folder / "failures.jsonl"))
-            problem = await self._client.ask(code, LOAD_WITHIN)
+            problem = await self._client.ask(_BEGIN.format(str(self._folder)), LOAD_WITHIN)
             self._has_extension = not problem
             if problem:
                 self._result.warnings.append(
@@ -196,8 +198,9 @@ class Running:
 
     def _said(self) -> str:
         """What the kernel has written where no notebook shows it, without its own greetings."""
-        text = (self._folder / "said").read_bytes()[-MAX_SAID:].decode("utf-8", "replace")
-        lines = text.splitlines(keepends=True)
+        files = [self._folder / name for name in (SAID, CRASH)]
+        said = b"".join(file.read_bytes()[-MAX_SAID:] for file in files if file.exists())
+        lines = said.decode("utf-8", "replace").splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("[IPKernelApp]"))
 
     def _cannot_start(self, error: Exception) -> None:
