@@ -15,13 +15,15 @@ FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
     | {"_front", "_budget", "_looks", "_named", "_names", "_reprs"},
     {"capture", "raised", "variables", "positions", "fixtures", "formats", "table", "view"}
-    | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"},
     {"store", "changing", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
-    {"decorator", "wrappers", "block", "ipython"},
+    {"decorator", "wrappers", "block", "ipython", "batch", "ci", "cli", "__main__"},
 ]
-# The magic that takes code from run_cell_magic is a block around it.
+# The magic that takes code from run_cell_magic is a block around it; the command line runs notebooks
+# and tells CI servers what became of them.
 DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")}
+DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.

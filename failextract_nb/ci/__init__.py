@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 from failextract_nb.ci.cases import cases_of
-from failextract_nb.ci.foreign import harmless
 from failextract_nb.ci.servers import CHOICES, NAMES, detect, resolve
 from failextract_nb.ci.session import CIIntegration
 from failextract_nb.ci.telling import CODE_QUALITY, JUNIT, report
+from failextract_nb.foreign import harmless
 
 __all__ = [
     "CHOICES",

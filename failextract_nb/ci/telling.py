@@ -14,10 +14,10 @@ from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.ci import azure, buildkite, github
 from failextract_nb.ci.cases import cases_of
 from failextract_nb.ci.findings import Finding, findings
-from failextract_nb.ci.foreign import harmless, say
 from failextract_nb.ci.gitlab import code_quality
 from failextract_nb.ci.servers import AUTO, UNKNOWN, resolve
 from failextract_nb.ci.summary import MAX_BYTES, to_markdown
+from failextract_nb.foreign import harmless, say
 
 JUNIT = "test_failures_junit.xml"
 CODE_QUALITY = "gl-code-quality-report.json"  # as GitLab's own documents call it
