@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
 import psutil
 
 from failextract_nb.batch.notebook import Job, run_notebook
+from failextract_nb.cli import main
 
 SOON = 60  # seconds that a test waits for what takes one or two
 COMMAND = [sys.executable, "-m", "failextract_nb"]
@@ -100,6 +103,21 @@ def command(*arguments, check=None, **more):
     )
     if check is not None:
         assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def invoke(*arguments, check=None, given=""):
+    """Run the command in this process, where no process of its own matters."""
+    out, err = io.StringIO(), io.StringIO()
+    before, sys.stdin = sys.stdin, io.StringIO(given)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([*map(str, arguments)])
+    finally:
+        sys.stdin = before
+    done = subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    if check is not None:
+        assert code == check, (code, done.stdout, done.stderr)
     return done
 
 

@@ -11,7 +11,10 @@ EVERYTHING = "*"  # what "from module import *" may have made
 _NOT_DEFINED = re.compile(r"name '(\w+)' is not defined")
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _INNER = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_MAGIC = re.compile(r"^\s*(?:%%|[!%?])")
+# Of the cell magics those whose cell runs in the notebook's own namespace.
+_TRANSPARENT = frozenset({"capture", "failextract", "prun", "time"})
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)[ \t]*(.*)\n?")
+_MAGIC = re.compile(r"^\s*[!%?]")
 _ASSIGNED = re.compile(r"^(\s*[\w.,\s]+?=)\s*[!%].*$")
 
 
@@ -29,11 +32,19 @@ def names_made(source: str) -> frozenset[str]:
     ``EVERYTHING`` stands for those of a star import.  A cell that does not compile makes none that
     is known, but for what its lines that do compile make.
     """
+    found: set[str] = set()
+    while (magic := _CELL_MAGIC.match(source)) is not None:
+        if magic[1] not in _TRANSPARENT:
+            return frozenset(found)
+        if magic[1] == "capture":
+            found |= {word for word in magic[2].split() if word.isidentifier()}
+        source = source[magic.end() :]
     code = _python(source)
     try:
-        return frozenset(_made(ast.parse(code)))
+        found.update(_made(ast.parse(code)))
     except (SyntaxError, ValueError, RecursionError):
-        return frozenset(name for line in code.split("\n") for name in _made_by_line(line))
+        found.update(name for line in code.split("\n") for name in _made_by_line(line))
+    return frozenset(found)
 
 
 def _python(source: str) -> str:
