@@ -19,33 +19,31 @@ from test_documents import README, blocks
 
 from failextract_nb import ci
 
+FORGED = """
+import os
+print("::error::forged", flush=True)
+os.write(1, b"\\n##[error]forged\\n")
+!echo ::error::forged; echo ::error::forged >&2
+raise ValueError("50% of\\n::error::it\\x1b[0m ##[error]##vso[task.complete]")
+"""
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the steps are for bash")
 INSTALL = 'python -m pip install "failextract-nb[run]"'
 ACTION, GITLAB = (yaml.safe_load(block) for block in blocks("yaml"))
 (JENKINS,) = blocks("groovy")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def runs_notebooks():
-    if "--ci" not in command("run", "--help").stdout:
-        pytest.skip("failextract-nb run has no --ci yet")
-
-
 @pytest.fixture
 def repository(tmp_path):
     """A fresh folder with notebooks, and the environment of a job in it."""
     write("notebooks/deep/a.ipynb", cell("# fine"), "x = 1\ny = x / 0\nz = 2", "print(z)")
-    write(
-        "notebooks/b.ipynb",
-        "raise ValueError('50% of\\n::error::it\\x1b[0m ##[error]##vso[task.complete]')",
-    )
+    write("notebooks/b.ipynb", FORGED)
     programs = tmp_path / "programs"
     programs.mkdir()
     program = programs / "failextract-nb"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m failextract_nb "$@"\n')
     program.chmod(0o755)
     return {
-        **{name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_START"},
+        **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
@@ -91,7 +89,7 @@ def test_the_steps_of_the_composite_action(repository):
     found = [(one.name, one.properties) for line in log if (one := github_command(line))]
     a, b = "notebooks/deep/a.ipynb", "notebooks/b.ipynb"
     place = {"title": f"In[1] of {b}: ValueError", "file": b, "line": line_of(b, "raise")}
-    other = {"title": f"In[1] of {a}: ZeroDivisionError", "file": a, "line": line_of(a, "x / 0")}
+    other = {"title": f"In[2] of {a}: ZeroDivisionError", "file": a, "line": line_of(a, "x / 0")}
     assert [name for name, _ in found] == ["error", "error"]
     assert sorted((one for _, one in found), key=str) == sorted([place, other], key=str)
     summary = Path("summary.md").read_text(encoding="utf-8")
@@ -124,6 +122,29 @@ def test_the_stage_of_jenkins(repository):
     assert run_steps(steps, {**repository, "JENKINS_URL": "http://localhost"}).returncode == 1
     (path,) = re.findall(r"junit '(.+)'", JENKINS)
     assert len(list(junitparser.JUnitXml.fromfile(path))) == 2
+
+
+def test_a_report_on_standard_output_stays_one(repository):
+    """The annotations go to the log's other stream."""
+    environment = {**repository, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md"}
+    done = command("run", "notebooks", "--report", "-:jsonl", check=1, env=environment)
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 3
+    assert [one for line in done.stderr.splitlines() if (one := github_command(line))]
+
+
+def test_a_junit_report_of_a_run_has_its_cells(repository):
+    """Whether a CI server is there or not."""
+    command("run", "notebooks/deep", "-r", "a.junit.xml", "--ci", "off", check=1, env=repository)
+    (suite,) = junitparser.JUnitXml.fromfile("a.junit.xml")
+    assert [case.name for case in suite] == ["cell 1: # fine", "cell 2: x = 1", "cell 3: print(z)"]
+    done = command("run", "notebooks/deep", "-r", "-:junit", "--quiet", check=1, env=repository)
+    assert done.stdout.count("<testcase") == 3
+
+
+def test_a_server_that_is_none_is_wrong_use(repository):
+    """With the choices there are."""
+    done = command("run", "notebooks", "--ci", "travis", check=2, env=repository)
+    assert "there is no CI server 'travis'; choose one of auto, github_actions" in done.stderr
 
 
 def test_the_readme_names_the_servers_there_are():

@@ -32,13 +32,6 @@ SIGNS = {
 posix = pytest.mark.skipif(os.name != "posix", reason="the agent here is a shell script")
 
 
-@pytest.fixture(autouse=True)
-def on_no_server(monkeypatch):
-    """These tests may themselves run on one."""
-    for sign in (*SIGNS, "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"):
-        monkeypatch.delenv(sign, raising=False)
-
-
 def failed(path="a.ipynb", **more):
     """A notebook with one failure."""
     failure = example(origin="cell", execution_count=1, notebook_line=7, notebook=path, **more)

@@ -9,6 +9,7 @@ from failextract_nb.batch import outcome as words
 from failextract_nb.batch.gathering import blocked_in_words
 from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.failure import counted
+from failextract_nb.foreign import harmless
 from failextract_nb.shown import one_line
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def lines(notebooks: Sequence[NotebookOutcome], seconds: float) -> Iterator[Text
     from rich.text import Text
 
     for pieces in _all(notebooks, seconds):
-        yield Text.assemble(*pieces)
+        yield Text.assemble(*((harmless(text), style) for text, style in pieces))
 
 
 def _all(notebooks: Sequence[NotebookOutcome], seconds: float) -> Iterator[list[Piece]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from failextract_nb.batch import outcome as words
 from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.failure import counted
+from failextract_nb.foreign import harmless
 from failextract_nb.shown import one_line
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Lines(Progress):
             name = one_line(book.name, 200)
             told = f"{place} {name}: {words.end_in_words(book)} in {book.seconds:.1f} s"
             with suppress(OSError):  # nobody reads it any more
-                self._console.print(told, soft_wrap=True, markup=False, highlight=False)
+                self._console.print(harmless(told), soft_wrap=True, markup=False, highlight=False)
 
 
 class Picture(Progress):

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from failextract_nb.ci.cases import cases_of
+from failextract_nb.ci.cases import cases_of, save_cases
 from failextract_nb.ci.servers import CHOICES, NAMES, detect, resolve
 from failextract_nb.ci.session import CIIntegration
 from failextract_nb.ci.telling import CODE_QUALITY, JUNIT, report
@@ -26,4 +26,5 @@ __all__ = [
     "harmless",
     "report",
     "resolve",
+    "save_cases",
 ]

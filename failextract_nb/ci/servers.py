@@ -8,7 +8,7 @@ from collections.abc import Mapping
 UNKNOWN = "unknown"
 AUTO, OFF = "auto", "off"
 
-_SIGNS = {
+SIGNS = {
     "github_actions": "GITHUB_ACTIONS",
     "jenkins": "JENKINS_URL",
     "gitlab": "GITLAB_CI",
@@ -16,13 +16,13 @@ _SIGNS = {
     "azure": "TF_BUILD",
     "buildkite": "BUILDKITE",
 }
-NAMES = tuple(_SIGNS)
+NAMES = tuple(SIGNS)
 CHOICES = (AUTO, *NAMES, OFF)
 
 
 def detect(environment: Mapping[str, str] = os.environ) -> str:
     """The name of the CI server that ``environment`` is of, one of ``NAMES``; else "unknown"."""
-    return next((name for name, sign in _SIGNS.items() if environment.get(sign)), UNKNOWN)
+    return next((name for name, sign in SIGNS.items() if environment.get(sign)), UNKNOWN)
 
 
 def resolve(name: str = AUTO, environment: Mapping[str, str] = os.environ) -> str:

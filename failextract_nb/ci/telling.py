@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from failextract_nb import files
 from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.ci import azure, buildkite, github
-from failextract_nb.ci.cases import cases_of
+from failextract_nb.ci.cases import save_cases
 from failextract_nb.ci.findings import Finding, findings
 from failextract_nb.ci.gitlab import code_quality
 from failextract_nb.ci.servers import AUTO, UNKNOWN, resolve
@@ -31,6 +31,7 @@ class Run(NamedTuple):
     findings: Sequence[Finding]
     environment: Mapping[str, str]
     folder: str
+    stream: TextIO
 
 
 def report(
@@ -38,17 +39,20 @@ def report(
     name: str = AUTO,
     environment: Mapping[str, str] = os.environ,
     folder: str = "",
+    stream: TextIO | None = None,
 ) -> list[str]:
     """Tell a CI server what became of ``notebooks``; return the paths of the files written.
 
-    ``name`` is one of ``CHOICES``, ``folder`` where files go, by default the current one.
+    ``name`` is one of ``CHOICES``, ``folder`` where files go, by default the current one, and
+    ``stream`` the log, by default standard output.
     What cannot be written is a line on standard error, and no reason for a run to fail.  Raises
     ValueError for a name that is none.
     """
     server = resolve(name, environment)
     if server == UNKNOWN:
         return []
-    run = Run(notebooks, findings(notebooks, environment), environment, folder)
+    found = findings(notebooks, environment)
+    run = Run(notebooks, found, environment, folder, stream or sys.stdout)
     written: list[str] = []
     for what, step in STEPS[server]:
         try:
@@ -61,7 +65,7 @@ def report(
 
 def annotate(run: Run) -> list[str]:
     """GitHub's annotations, printed."""
-    say(github.notes(run.findings), sys.stdout)
+    say(github.notes(run.findings), run.stream)
     return []
 
 
@@ -81,14 +85,14 @@ def summarise(run: Run) -> list[str]:
 
 def log_issues(run: Run) -> list[str]:
     """Azure's issues, printed."""
-    say(azure.issues(run.findings), sys.stdout)
+    say(azure.issues(run.findings), run.stream)
     return []
 
 
 def write_junit(run: Run) -> list[str]:
     """JUnit, a case for each cell."""
     path = os.path.join(run.folder, JUNIT)
-    files.write(Path(path), lambda: cases_of(run.notebooks))
+    save_cases(path, run.notebooks)
     return [path]
 
 

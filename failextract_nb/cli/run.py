@@ -45,6 +45,29 @@ def _value(text: str) -> Any:
     return value
 
 
+class Server(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A CI server, by the beginning of its name; what "auto" finds is "unknown" outside of CI."""
+
+    name = "SERVER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from failextract_nb.ci import resolve
+
+        try:
+            return resolve(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from failextract_nb.ci import CHOICES
+
+        return [CompletionItem(name) for name in CHOICES if name.startswith(incomplete)]
+
+
 def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     from jupyter_client.kernelspec import KernelSpecManager
 
@@ -113,6 +136,15 @@ def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     "does not fail is a failure. May be repeated.",
 )
 @click.option("--kernel", metavar="NAME", shell_complete=_kernels, help="Run all in this kernel.")
+@click.option(
+    "--ci",
+    "server",
+    type=Server(),
+    default="auto",
+    metavar="auto|NAME|off",
+    help="Tell a CI server what failed, in its own way. auto finds out whether this is one: "
+    "github_actions, gitlab, jenkins, circleci, azure or buildkite.  [default: auto]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress; nothing at all if nothing failed.")
 def run(
     *,
@@ -125,6 +157,7 @@ def run(
     parameters: Sequence[tuple[str, Any]],
     expect: tuple[str, ...],
     kernel: str | None,
+    server: str,
     quiet: bool,
 ) -> int:
     """Run notebooks, each in its own kernel, and list every cell that fails.
@@ -165,20 +198,31 @@ def run(
         )
         for path in found
     ]
-    return _run(work, min(jobs or _cores(), len(work)), reports, keep_going, quiet)
+    return _run(
+        work,
+        min(jobs or _cores(), len(work)),
+        reports,
+        keep_going=keep_going,
+        server=server,
+        quiet=quiet,
+    )
 
 
 def _run(
     work: Sequence[Any],
     at_a_time: int,
     reports: Sequence[OutputConfig],
+    *,
     keep_going: bool,
+    server: str,
     quiet: bool,
 ) -> int:
     from rich.console import Console
 
     from failextract_nb.batch import listing, progress, runner
     from failextract_nb.batch.notebook import Stop
+    from failextract_nb.ci import report
+    from failextract_nb.foreign import harmless
 
     started, stop = perf_counter(), Stop()
     errors = Console(stderr=True, highlight=False)
@@ -193,7 +237,8 @@ def _run(
         for line in listing.lines(books, perf_counter() - started):
             _print(screen, line)
     for problem in unwritten:
-        _print(errors, f"{problem}", style="bold red")
+        _print(errors, harmless(problem), style="bold red")
+    report(books, server, stream=sys.stderr if to_stdout else None)
     return interrupted.exit_code if interrupted.signal else code
 
 
@@ -209,9 +254,13 @@ def _save(config: OutputConfig, books: Sequence[NotebookOutcome]) -> str:
     """Write a report; what went wrong, "" for nothing."""
     from failextract_nb import report
     from failextract_nb.batch.outcome import totals
+    from failextract_nb.ci import save_cases
 
     try:
-        report.save(config, [one for book in books for one in book.failures], [], totals(books))
+        if config.format == "junit":
+            save_cases(config.path, books)
+        else:
+            report.save(config, [one for book in books for one in book.failures], [], totals(books))
         sys.stdout.flush()
     except BrokenPipeError:  # who reads it has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
