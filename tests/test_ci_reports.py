@@ -34,8 +34,16 @@ def suites_of(*books):
     root = etree.fromstring(text)
     for path in (ANT, JENKINS):
         schema(path).assertValid(root)
-    assert len(list(junitparser.JUnitXml.fromstring(text))) == len(books)
-    return root.findall("testsuite")
+    suites = root.findall("testsuite")
+    for read, suite in zip(junitparser.JUnitXml.fromstring(text), suites, strict=True):
+        assert (read.name, str(read.failures)) == (suite.get("name"), suite.get("failures"))
+        results = [(case.name, [one.message for one in case.result]) for case in read]
+        assert results == [
+            (case.get("name"), [part.get("message") for part in case])
+            for case in suite.findall("testcase")
+        ]
+    assert len(suites) == len(books)
+    return suites
 
 
 def cell(index, outcome, reason="", **more):
