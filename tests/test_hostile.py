@@ -152,6 +152,23 @@ def test_nothing_breaks_in_after_a_value_was_written():
     assert set(found) <= {"done", f"<Own: {SLOW}>"}
 
 
+def test_a_profiler_runs_on_after_a_value_was_given_up(run_python):
+    """CPython 3.11 hangs under a profiler where an exception for a thread was taken back."""
+    done = run_python("""
+        import cProfile, threading
+        from failextract_nb._safe import text_of
+        class Slow:
+            def __repr__(self):
+                while True: pass
+        thread = threading.Thread(target=lambda: print(text_of(Slow())))
+        thread.start()
+        thread.join()
+        cProfile.run("print('profiled')")
+    """)
+    assert "took longer" in done.stdout
+    assert "profiled" in done.stdout
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGURG"), reason="the platform has no SIGURG")
 def test_a_signal_that_somebody_uses_is_theirs():
     """The handler of the user stays, during a repr and after it."""

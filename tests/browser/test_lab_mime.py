@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from browser.failing import SHOW, Table, add_many, open_table
 from browser.lab import Notebook
+from browser.payloads import PAYLOADS, RUN, hostile, look_at_all, watch_for
 from browser.server import Server
-from browser.test_report import PAYLOADS, RUN, hostile
 
 MIME = "application/vnd.failextract.failures.v1+json"
 # Of a kernel that is not installed: Jupyter asks for another one.
@@ -117,27 +117,13 @@ def test_after_a_restart_the_page_shows_what_was_saved(page, lab):
 @pytest.mark.parametrize("trusted", [False, True])
 def test_nothing_that_a_record_holds_runs(page, lab, trusted):
     """In lines, menus, details and all that can be unfolded it is text, trusted or not."""
-    dialogs = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = watch_for(page)
     failures = [hostile(payload, number) for number, payload in enumerate(PAYLOADS)]
     notebook = open_saved(page, lab, {"failures": failures, "total": RUN})
     if trusted:
         trust(notebook)
     notebook.wait("notebook.model.cells.get(0).trusted === args[0]", trusted)
-    table = Table(notebook, 0)
-    expect(table.rows).to_have_count(len(PAYLOADS))
-    for number, payload in enumerate(PAYLOADS):
-        table.open(f"number {number} ")
-        message = table.detail.locator(".ft-message").first
-        expect(message).to_contain_text(f"number {number} {payload}")
-        for _ in range(4):  # what opens may hold more to open
-            table.detail.locator("details").evaluate_all(
-                "(all) => all.forEach((one) => (one.open = true))"
-            )
-    table.element.locator(".ft-facets details").evaluate_all(
-        "(all) => all.forEach((one) => (one.open = true))"
-    )
-    assert table.element.locator(":is(img, a, script, svg, iframe)").count() == 0
+    look_at_all(Table(notebook, 0).element)
     assert page.evaluate("window.ran") is None
     assert dialogs == []
 

@@ -14,22 +14,12 @@ from playwright.sync_api import expect
 
 from browser import axe
 from browser.lab import SCREENSHOTS
+from browser.payloads import PAYLOADS, RUN, hostile, look_at_all, watch_for
 from browser.sample import CELLS, SHOW, TIMES, TOTAL
 from failextract_nb import formats
 
 MANY = 2_000
 SECONDS = 10  # until a report of so many can be used, on a busy machine
-RUN = "window.ran = true; alert(1)"
-PAYLOADS = [
-    f"<script>{RUN}</script>",
-    f'<img src=x onerror="{RUN}">',
-    f"</script><script>{RUN}</script>",
-    f"<!--<script>{RUN}//",
-    f"]]></noscript></style><svg onload='{RUN}'>",
-    f'<a href="javascript:{RUN}">here</a>',
-    f"javascript:{RUN}",
-    f"'\"`onfocus={RUN} autofocus=",
-]
 
 
 def write(folder: Path, failures: Iterable[Mapping[str, Any]]) -> str:
@@ -38,39 +28,6 @@ def write(folder: Path, failures: Iterable[Mapping[str, Any]]) -> str:
     with file.open("w", encoding="utf-8") as report:
         report.writelines(formats.get("html").iter_format(list(failures)))
     return file.as_uri()
-
-
-def hostile(payload: str, number: int) -> dict[str, Any]:
-    """A failure that holds a payload wherever it holds text."""
-    frame = {"file": payload, "function": payload, "line": 1, "code": payload, "code_start": 1}
-    raised = {
-        "exception_type": payload,
-        "exception_module": payload,
-        "exception_message": f"number {number} {payload}\n{payload}",
-        "notes": [payload],
-        "extracted_code": [frame],
-        "locals": [{payload: payload}],
-    }
-    return {
-        **raised,
-        "id": payload,
-        "exception_traceback": payload,
-        "test_name": payload,
-        "test_file": payload,
-        "test_source": payload,
-        "test_args": [payload],
-        "test_kwargs": {payload: payload},
-        "fixtures": {payload: {"value": payload, "source": payload, "scope": payload}},
-        "cell_source": payload,
-        "cell_id": payload,
-        "thread_name": payload,
-        "origin": payload,
-        "tags": [payload],
-        "timestamp": payload,
-        "causes": [raised],
-        "exceptions": [raised],
-        payload: payload,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -152,20 +109,10 @@ def test_it_reads_in_both_colour_schemes(page, sample, tmp_path):
 
 def test_nothing_that_a_record_holds_runs(page, asked, tmp_path, watch):
     """In lines, menus, details, sources, and all that can be unfolded; it stands there as text."""
-    dialogs = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = watch_for(page)
     failures = [hostile(payload, number) for number, payload in enumerate(PAYLOADS)]
     page.goto(write(tmp_path, failures))
-    rows = page.locator(".ft-row")
-    expect(rows).to_have_count(len(PAYLOADS))
-    for number, payload in enumerate(PAYLOADS):
-        page.locator(".ft-row", has_text=f"number {number} ").locator(".ft-cell-message").click()
-        detail = page.locator(".ft-detail")
-        expect(detail.locator(".ft-message").first).to_contain_text(f"number {number} {payload}")
-        for _ in range(4):  # what opens may hold more to open
-            detail.locator("details").evaluate_all("(all) => all.forEach((o) => (o.open = true))")
-    page.locator(".ft-facets details").evaluate_all("(all) => all.forEach((o) => (o.open = true))")
-    assert page.locator(".ft-table :is(img, a, script, svg, iframe)").count() == 0
+    look_at_all(page.locator(".ft-table"))
     assert page.locator("script").count() == 2  # the records and the table
     with page.expect_console_message(lambda one: "Content Security Policy" in one.text):
         page.evaluate(
