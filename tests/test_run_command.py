@@ -319,7 +319,7 @@ def test_an_interrupted_run_says_what_was_done(number, code):
     assert process.returncode == code, err
     until(lambda: all_gone(processes), "the end of all processes")
     assert [one["exception_type"] for one in report()["failures"]] == ["ZeroDivisionError"]
-    assert "1 of 3 notebooks failed, 2 not run to the end" in out
+    assert "interrupted: 1 of 3 notebooks failed, 2 not run to the end" in out
     assert nbformat.read("out/a.ipynb", as_version=4).cells[0].outputs
     assert "Traceback" not in err
 
