@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -378,6 +377,8 @@ def test_a_daemon_of_a_killed_kernel_is_ended():
 
 def in_terminal(*arguments):
     """Run the command in a terminal of 80 columns; all that it has written there, and its code."""
+    import pty
+
     master, slave = pty.openpty()
     env = {key: value for key, value in ENV.items() if key != "NO_COLOR"}
     process = subprocess.Popen(
