@@ -23,7 +23,7 @@ from failextract_nb.batch.runner import run_here
 
 KILOBYTE = 1024
 BUSY = """
-total, ends = 0, __import__("time").process_time() + {}
+total, ends = 0, __import__("time").process_time() + 1
 while __import__("time").process_time() < ends:
     total += 1
 """
@@ -76,13 +76,13 @@ def _in_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Fig
 
 def run(quick: bool) -> Iterator[Row]:
     """Notebooks that are run one after the other, by us and by nbclient alone."""
-    count, rounds = (2, 3) if quick else (4, 11)
+    count, rounds = (1, 3) if quick else (4, 11)
     hundred = [f"x = {number}\nprint(x)" for number in range(100)]
     for what, sources, bound in (
         ("ten cells", TENTH, at_most(1.05)),
         ("ten cells that fail, all but one", FAILING, at_most(1.05)),
         ("a hundred cells", hundred, at_most(1.05)),
-    ):
+    )[: 1 if quick else None]:
         with notebooks(sources, count) as paths:
             ours(paths[:1]), plainly(paths[:1])  # imports
             calls = {"ours": lambda: ours(paths), "theirs": lambda: plainly(paths)}
@@ -94,18 +94,21 @@ def run(quick: bool) -> Iterator[Row]:
 
 def jobs(quick: bool) -> Iterator[Row]:
     """Eight notebooks with two jobs, and with one."""
-    seconds, rounds = (0.3, 1) if quick else (1.0, 5)
-    with notebooks([BUSY.format(seconds)] * 2, 8) as paths:
+    if quick:
+        return
+    with notebooks([BUSY] * 2, 8) as paths:
         ours(paths[:1])
         calls = {"one": lambda: ours(paths, 1), "two": lambda: ours(paths, 2)}
-        found = _in_turns(calls, rounds)
+        found = _in_turns(calls, rounds=5)
     what = "eight notebooks with two jobs"
     yield faster_than(what, found["two"], "one job", found["one"], must=at_least(1.7))
 
 
 def thousand(quick: bool) -> Iterator[Row]:
     """What stays in the process of a run of many small notebooks, one of ten failing."""
-    count, first = (20, 5) if quick else (1_000, 100)
+    if quick:
+        return
+    count, first = 1_000, 100
     process, seen = psutil.Process(), []
 
     def watch(what: str, _book: NotebookOutcome) -> None:
