@@ -68,8 +68,8 @@ def outputs_of(found: dict[str, Path], folder: str) -> dict[str, str]:
     outputs = {}
     originals = {os.path.realpath(path) for path in found}
     for path in found:
-        output = str(Path(folder, os.path.relpath(Path(path).absolute(), root)))
+        output = os.path.abspath(Path(folder, os.path.relpath(Path(path).absolute(), root)))
         if os.path.realpath(output) in originals:
-            raise ValueError(f"{output!r} is a notebook that is to be run; choose another folder")
+            raise ValueError(f"{name_of(output)!r} is a notebook that is to be run; choose another folder")
         outputs[path] = output
     return outputs
