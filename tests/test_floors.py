@@ -25,10 +25,13 @@ FLOORS = [
 DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")}
 DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
+HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.
 MAY_BE_HEAVY = {
     "ipython": {"IPython", "traitlets"},
+    "batch": {"nbclient", "jupyter_client"},  # where a notebook is run
+    "cli": {"click"},
     "widget": {"anywidget", "numpy", "orjson", "traitlets"},
 }
 

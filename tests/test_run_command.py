@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -319,7 +318,7 @@ def test_an_interrupted_run_says_what_was_done(number, code):
     assert process.returncode == code, err
     until(lambda: all_gone(processes), "the end of all processes")
     assert [one["exception_type"] for one in report()["failures"]] == ["ZeroDivisionError"]
-    assert "1 of 3 notebooks failed, 2 not run to the end" in out
+    assert "interrupted: 1 of 3 notebooks failed, 2 not run to the end" in out
     assert nbformat.read("out/a.ipynb", as_version=4).cells[0].outputs
     assert "Traceback" not in err
 
@@ -378,6 +377,8 @@ def test_a_daemon_of_a_killed_kernel_is_ended():
 
 def in_terminal(*arguments):
     """Run the command in a terminal of 80 columns; all that it has written there, and its code."""
+    import pty
+
     master, slave = pty.openpty()
     env = {key: value for key, value in ENV.items() if key != "NO_COLOR"}
     process = subprocess.Popen(

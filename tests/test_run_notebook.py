@@ -283,8 +283,13 @@ def test_a_segmentation_fault_tells_its_line(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no notebook", "[]", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5}', "\x00"],
-    ids=["empty", "text", "list", "object", "no cells", "NUL"],
+    [
+        *["", "no notebook", "[]", "{}", "\x00"],
+        '{"cells": 3, "nbformat": 4, "nbformat_minor": 5}',
+        '{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        '{"nbformat": 99}',
+    ],
+    ids=["empty", "text", "list", "object", "NUL", "no cells", "half a cell", "future"],
 )
 def test_what_is_no_notebook_is_a_failure_of_its_kind(tmp_path, text):
     """And no crash of the run."""

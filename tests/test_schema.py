@@ -59,8 +59,8 @@ def declared(hint):
 
 
 def bare(schema):
-    """A schema without what is for people."""
-    kept = {key: value for key, value in schema.items() if key not in {"description"}}
+    """A schema without what is for people, and bounds, for which types have no words."""
+    kept = {key: value for key, value in schema.items() if key not in {"description", "minimum"}}
     if kept.get("items") == {}:
         del kept["items"]
     return {key: bare(value) if isinstance(value, dict) else value for key, value in kept.items()}

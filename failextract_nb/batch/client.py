@@ -47,17 +47,23 @@ class Follower(Protocol):
 
 
 class Client(NotebookClient):
-    """Executes one notebook; ``seconds`` bound a cell."""
+    """Executes one notebook; ``seconds`` bound a cell, ``folder`` does not outlive the kernel."""
 
     km: Any  # of the asynchronous kind
 
     def __init__(
-        self, notebook: Any, follower: Follower, seconds: float | None, **options: Any
+        self,
+        notebook: Any,
+        follower: Follower,
+        seconds: float | None,
+        folder: str,
+        **options: Any,
     ) -> None:
         super().__init__(notebook, allow_errors=True, **options)
         self.on_cell_executed = self._note
         self._follower = follower
         self._seconds = seconds
+        self._folder = folder
         self._reply: dict[str, Any] | None = None
         self._sent_with: dict[str, Any] | None = None
         self._info: dict[str, Any] = {}
@@ -89,7 +95,7 @@ class Client(NotebookClient):
         await super().async_start_new_kernel(**start)
         self.leader = getattr(getattr(self.km, "provisioner", None), "pid", None)
         if self.leader is not None:
-            processes.guard.watch(self.leader)
+            processes.guard.watch(self.leader, self._folder)
 
     async def async_start_new_kernel_client(self) -> Any:
         """Connect to the kernel.

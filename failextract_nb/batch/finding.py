@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ENDING = ".ipynb"
@@ -38,16 +38,17 @@ def notebooks_in(paths: Sequence[str], without: str | None = None) -> dict[str, 
     return found
 
 
-def _below(folder: str, left_out: str | None) -> Iterable[str]:
+def _below(folder: str, left_out: str | None) -> list[str]:
+    found = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(
+        folders[:] = [
             name
             for name in folders
             if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != left_out
-        )
-        for name in sorted(files):
-            if name.endswith(ENDING) and not name.startswith("."):
-                yield os.path.join(parent, name)
+        ]
+        books = [name for name in files if name.endswith(ENDING) and not name.startswith(".")]
+        found += [os.path.join(parent, name) for name in books]
+    return sorted(found, key=lambda path: Path(path).parts)
 
 
 def name_of(path: str) -> str:
@@ -67,8 +68,10 @@ def outputs_of(found: dict[str, Path], folder: str) -> dict[str, str]:
     outputs = {}
     originals = {os.path.realpath(path) for path in found}
     for path in found:
-        output = str(Path(folder, os.path.relpath(Path(path).absolute(), root)))
+        output = os.path.abspath(Path(folder, os.path.relpath(Path(path).absolute(), root)))
         if os.path.realpath(output) in originals:
-            raise ValueError(f"{output!r} is a notebook that is to be run; choose another folder")
+            raise ValueError(
+                f"{name_of(output)!r} is a notebook that is to be run; choose another folder"
+            )
         outputs[path] = output
     return outputs

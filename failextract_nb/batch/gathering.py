@@ -34,7 +34,7 @@ class Gathering:
 
     def tag_to_fail(self, index: int) -> str:
         """The tag that says that a cell has to fail, "" where it has none."""
-        tags = self._book.cells[index].metadata.get("tags", [])
+        tags = tags_of(self._book.cells[index])
         return next((tag for tag in self._expect if tag in tags), "")
 
     # ---- a cell is done
@@ -74,10 +74,11 @@ class Gathering:
             self.add(records.record(records.TIMEOUT, kind, message, **place))
         self._not_finished(index)
 
-    def died(self, index: int, code: int | None, said: str, why: str = "") -> None:
+    def died(self, index: int | None, code: int | None, said: str, why: str = "") -> None:
         """The kernel has died while a cell ran; ``said`` is what it has left on its stderr."""
         self._read()
         at_top = _AT_TOP.search(said)
+        place = {} if index is None else {**self._at(index), **self.about(index)}
         self.add(
             records.record(
                 records.KERNEL,
@@ -85,11 +86,11 @@ class Gathering:
                 f"{records.why_dead(code)}{why}",
                 exception_traceback=said,
                 line_number=int(at_top[1]) if at_top else 0,
-                **self._at(index),
-                **self.about(index),
+                **place,
             )
         )
-        self._not_finished(index)
+        if index is not None:
+            self._not_finished(index)
 
     def _not_finished(self, index: int) -> None:
         self._unfinished[index] = names_made(self._source(index))
@@ -110,7 +111,7 @@ class Gathering:
             "cell_source": source.source,
             "execution_count": cell.execution_count,
             "notebook": self._result.name,
-            "tags": list(source.metadata.get("tags", [])),
+            "tags": tags_of(source),
             "duration": cell.seconds,
         }
         return {key: value for key, value in known.items() if value not in (None, "", [])}
@@ -201,6 +202,12 @@ class Gathering:
             )
             if (line := line_in(lines, *at)) is not None:
                 one["notebook_line"] = line
+
+
+def tags_of(cell: Any) -> list[str]:
+    """The tags of a cell, whatever stands in their place."""
+    tags = cell.metadata.get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def blocked_in_words(blocker: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def _failure(book: NotebookOutcome, one: Mapping[str, Any], source: str) -> Iter
         place = f"{one_line(book.name, 200)}:{line}" if line else one_line(book.name, 200)
         yield [
             (f"  cell {index + 1}", "bold"),
-            (f"  {place}", "cyan"),
+            (f"  {place}", ""),
             (f"  {one_line(source, MAX_SOURCE)}", "dim"),
         ]
     kind = one_line(one.get("exception_type", ""), 100)
@@ -78,6 +78,8 @@ def _totals(notebooks: Sequence[NotebookOutcome], seconds: float) -> list[Piece]
     if not failed:
         passed = len(notebooks) - not_run
         parts = [(f"{counted(passed, 'notebook')} passed", "bold green")]
+    if any(book.interrupted for book in notebooks):
+        parts.insert(0, ("interrupted: ", "bold yellow"))
     if not_run:
         parts.append((f", {not_run} not run to the end", "bold yellow"))
     styles = {words.FAILED: "red", words.BLOCKED: "yellow", words.NOT_RUN: "yellow"}

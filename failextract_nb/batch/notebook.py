@@ -80,12 +80,10 @@ def run_notebook(job: Job, watch: Watch | None = None, stop: Stop | None = None)
     try:
         text = Path(job.path).read_text(encoding="utf-8")
         book = _read(text)
-    except (OSError, UnicodeDecodeError) as error:
-        result.failures.append(_unreadable(job, error))
+        result.cells = _cells(book)
     except Exception as error:  # noqa: BLE001  # nbformat raises what it likes of what is no notebook
         result.failures.append(_unreadable(job, error))
     else:
-        result.cells = _cells(book)
         watch("begun", result)
         folder = Path(tempfile.mkdtemp(prefix="failextract-run-"))
         try:
@@ -103,6 +101,9 @@ def run_notebook(job: Job, watch: Watch | None = None, stop: Stop | None = None)
     return result
 
 
+_OF_A_CELL = ("cell_type", "metadata", "source")
+
+
 def _nobody(_what: str, _result: NotebookOutcome) -> None:
     """For a run that nobody watches."""
 
@@ -110,7 +111,10 @@ def _nobody(_what: str, _result: NotebookOutcome) -> None:
 def _read(text: str) -> Any:
     import nbformat
 
-    return nbformat.reads(text, as_version=4)
+    book = nbformat.reads(text, as_version=4)
+    if not all(hasattr(cell, key) for cell in book.cells for key in _OF_A_CELL):
+        nbformat.validate(book)
+    return book
 
 
 def _unreadable(job: Job, error: Exception) -> Any:

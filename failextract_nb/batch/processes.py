@@ -6,7 +6,9 @@ process that outlives this one, ends the sessions that are still there when this
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,13 +33,13 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def watch(self, leader: int) -> None:
-        """From now on the session of this process must not outlive us."""
-        self._tell(b"+%d\n" % leader)
+    def watch(self, leader: int, folder: str) -> None:
+        """From now on the session of this process must not outlive us, nor the folder."""
+        self._tell(json.dumps([leader, folder]))
 
     def forget(self, leader: int) -> None:
         """It is over."""
-        self._tell(b"-%d\n" % leader)
+        self._tell(json.dumps([leader, None]))
 
     @property
     def pid(self) -> int | None:
@@ -51,14 +53,14 @@ class Guard:
         if process is not None and self._owner == os.getpid():
             process.communicate()
 
-    def _tell(self, line: bytes) -> None:
+    def _tell(self, line: str) -> None:
         if not _HAS_SESSIONS:
             return
         with self._lock, suppress(OSError):  # somebody has ended it: then it cannot help
             if self._process is None or self._owner != os.getpid():
                 self._start()
             if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.write(line)
+                self._process.stdin.write(line.encode() + b"\n")
                 self._process.stdin.flush()
 
     def _start(self) -> None:
@@ -137,14 +139,18 @@ def no_orphans() -> Iterator[None]:
 
 def main() -> None:
     """Be the guard: learn what to watch until the one who tells is gone, then end what is left."""
-    watched: set[int] = set()
+    watched: dict[int, str] = {}
     for line in sys.stdin.buffer:
-        change = watched.add if line[:1] == b"+" else watched.discard
-        change(int(line[1:]))
-    for leader in watched:
+        leader, folder = json.loads(line)
+        if folder is None:
+            watched.pop(leader, None)
+        else:
+            watched[leader] = folder
+    for leader, folder in watched.items():
         with suppress(OSError):
             os.killpg(leader, KILL)
         end(leader)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

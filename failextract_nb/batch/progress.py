@@ -94,11 +94,19 @@ class Picture(Progress):
         from rich.table import Table
         from rich.text import Text
 
-        bar = ProgressBar(total=1.0, completed=self.share, width=min(40, options.max_width // 3))
         failing, left = self.failing, self.seconds_left
+        colour = "red" if failing else "green"
+        bar = ProgressBar(
+            total=1.0,
+            completed=self.share,
+            width=min(40, options.max_width // 3),
+            style="dim",
+            complete_style=colour,
+            finished_style=colour,
+        )
         told = Text(f"{self.done}/{counted(self.total, 'notebook')}")
         told.append(" · ")
-        told.append(counted(failing) if failing else "no failures", "red" if failing else "green")
+        told.append(counted(failing) if failing else "no failures", colour)
         if left is not None:
             told.append(f" · about {_clock(left)} left", "dim")
         head = Table.grid(padding=(0, 1))

@@ -135,7 +135,8 @@ def interruptible(stop: Stop, give_up: Callable[[], object]) -> Iterator[Interru
     before: dict[int, Any] = {}
     try:
         for name in SIGNALS:
-            if (number := getattr(signal, name, None)) is not None:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 before[number] = signal.signal(number, end)
         yield told
     finally:

@@ -16,7 +16,7 @@ from nbclient.exceptions import DeadKernelError
 from failextract_nb.batch import CRASH, FAILURES, SAID, processes, records
 from failextract_nb.batch import outcome as words
 from failextract_nb.batch.client import Client
-from failextract_nb.batch.gathering import Gathering
+from failextract_nb.batch.gathering import Gathering, tags_of
 from failextract_nb.batch.notebook import Job, Stop, Watch
 from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.failure import METADATA
@@ -51,6 +51,7 @@ class Running:
             book,
             self,
             job.timeout,
+            str(folder),
             kernel_name=job.kernel or "",
             startup_timeout=START_WITHIN,
             resources={"metadata": {"path": str(Path(job.path).absolute().parent)}},
@@ -77,7 +78,8 @@ class Running:
             await self._clean_up()
         error = None if executing.cancelled() else executing.exception()
         if error is not None and not self._result.interrupted:
-            raise error
+            self._over = f"the run broke: {type(error).__name__}: {error}"
+            self._result.broken = f"{self._result.name}: {self._over}"
         for cell in self._result.cells:
             if cell.outcome == words.NOT_RUN:
                 cell.reason = cell.reason or self._over
@@ -93,7 +95,7 @@ class Running:
                 if self._has_begun and not isinstance(error, DeadKernelError):
                     raise
                 if self._has_begun:
-                    await self._died(self._last_cell(), f" ({error})")
+                    await self._died(self._last_cell(), "")
                 else:
                     self._cannot_start(error)
 
@@ -124,7 +126,7 @@ class Running:
         found: dict[str, Any] = {METADATA: told}
         if cell.get("id"):
             found["cellId"] = cell.id
-        if tags := cell.metadata.get("tags"):
+        if tags := tags_of(cell):
             found["tags"] = tags
         return found
 
@@ -149,7 +151,7 @@ class Running:
         cell = self._cells.get(index)
         if cell is None:
             return False
-        if SKIP in self._book.cells[index].metadata.get("tags", []):
+        if SKIP in tags_of(self._book.cells[index]):
             cell.outcome, cell.reason = words.SKIPPED, f"tagged {SKIP}"
             return False
         if self._over:
@@ -182,15 +184,22 @@ class Running:
         """Ask what else has failed; see what the kernel has started."""
         if self._over.startswith(_DEAD):
             return
-        if self._has_extension:
-            await self._client.ask(_END, END_WITHIN)
+        try:
+            if self._has_extension:
+                await self._client.ask(_END, END_WITHIN)
+        except DeadKernelError:
+            if await self._client.exit_code() is not None:
+                raise
+            self._result.warnings.append(
+                "the kernel is busy after its last cell, and has not said whether more has failed"
+            )
         if self._client.leader is not None:
             self._left = processes.descendants(self._client.leader)
 
     # ---- what goes wrong
 
-    async def _died(self, index: int, why: str) -> None:
-        self._over = f"{_DEAD} in cell {index + 1}"
+    async def _died(self, index: int | None, why: str) -> None:
+        self._over = _DEAD if index is None else f"{_DEAD} in cell {index + 1}"
         code = None
         with suppress(RuntimeError):
             code = await self._client.exit_code()
@@ -234,7 +243,7 @@ class Running:
         tagged = (
             cell.index
             for cell in self._result.cells
-            if PARAMETERS in self._book.cells[cell.index].metadata.get("tags", [])
+            if PARAMETERS in tags_of(self._book.cells[cell.index])
         )
         return next(tagged, None)
 
@@ -257,9 +266,9 @@ class Running:
                 )
             )
 
-    def _last_cell(self) -> int:
+    def _last_cell(self) -> int | None:
         ran = [cell.index for cell in self._result.cells if cell.execution_count]
-        return ran[-1] if ran else self._result.cells[0].index
+        return ran[-1] if ran else None
 
 
 _DEAD = "the kernel died"

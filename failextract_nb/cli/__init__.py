@@ -7,6 +7,7 @@ report could not be written.  130: it was interrupted.  Each subcommand is a mod
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 NAME = "failextract-nb"
@@ -32,5 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if arguments is not None:
         return run_command(arguments)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries say to those who write code
     with no_orphans():
         return run_command(sys.argv[1:])

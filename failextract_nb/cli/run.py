@@ -187,7 +187,7 @@ def run(
 
     work = [
         Job(
-            path,
+            os.path.abspath(path),
             finding.name_of(path),
             timeout=timeout,
             output=outputs.get(path),

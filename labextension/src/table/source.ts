@@ -18,7 +18,7 @@ export interface Raised {
   exception_type?: string;
   exception_module?: string;
   exception_message?: string;
-  notes?: string[];
+  notes?: unknown[];
   extracted_code?: Frame[];
   locals?: (Record<string, string> | null)[]; // parallel to the frames
   frames_omitted?: number;
@@ -42,8 +42,8 @@ export interface Failure extends Raised {
   thread_name?: string;
   duration?: number;
   test_source?: string;
-  test_args?: string[];
-  test_kwargs?: Record<string, string>;
+  test_args?: unknown[];
+  test_kwargs?: Record<string, unknown>;
   fixtures?: Record<string, unknown>;
   tags?: string[];
   cell_id?: string | null;
