@@ -149,6 +149,7 @@ def test_a_server_that_is_none_is_wrong_use(repository):
 
 def test_the_readme_names_the_servers_there_are():
     """Each stands in the table."""
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)?) \| (.+) \|$", README.split("## In CI")[1], re.M)
+    section = README.split("\n## In CI\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)?) \| (.+) \|$", section, re.M)
     named = [name for names, _ in rows for name in re.findall(r"\w+", names)]
     assert sorted(named) == sorted(ci.NAMES)
