@@ -218,7 +218,7 @@ def test_github_is_told_how_many_failures_have_no_annotation():
     ]
     assert github_command(last) is None
     assert last == (
-        "Without an annotation: 3 more failures, 2 failures that only follow from others. "
+        "Without an annotation: 3 more failures, 2 that only follow from other failures. "
         "The job summary lists them all."
     )
     assert len(github.notes(findings([book("a", *many[:10])], {}))) == 10

@@ -93,7 +93,9 @@ def test_the_steps_of_the_composite_action(repository):
     assert [name for name, _ in found] == ["error", "error"]
     assert sorted((one for _, one in found), key=str) == sorted([place, other], key=str)
     summary = Path("summary.md").read_text(encoding="utf-8")
-    assert summary.startswith("### 2 failures in 2 notebooks, and 1 that only follow from others\n")
+    assert summary.startswith(
+        "### 2 failures in 2 notebooks, and 1 that only follows from another failure\n"
+    )
     assert summary.count("\n|") == 2 + 3
 
 

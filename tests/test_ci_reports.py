@@ -268,7 +268,7 @@ def test_the_summary_tells_causes():
     ]
     books = [book("a.ipynb", *failures), NotebookOutcome("/b", "b", begun=True)]
     head, rows = rows_of(to_markdown(books, findings(books, {})))
-    assert head == "1 failure in 1 of 2 notebooks, and 1 that only follow from others"
+    assert head == "1 failure in 1 of 2 notebooks, and 1 that only follows from another failure"
     assert rows == [
         ("a.ipynb", "In[2]", "ValueError", "no", "OSError: gone"),
         (

@@ -72,6 +72,13 @@ def apart(found: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
     return [one for one in found if not one.is_blocked], blocked
 
 
+def following(count: int) -> str:
+    """How many failures only follow from others, in words."""
+    if count == 1:
+        return "1 that only follows from another failure"
+    return f"{count} that only follow from other failures"
+
+
 def by_notebook(
     failures: Iterable[Mapping[str, Any]], environment: Mapping[str, str] = os.environ
 ) -> list[NotebookOutcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from failextract_nb._strings import clip
-from failextract_nb.ci.findings import Finding, apart
+from failextract_nb.ci.findings import Finding, apart, following
 from failextract_nb.failure import counted
 
 MAX_ANNOTATIONS = 10  # errors of one step; GitHub shows no more
@@ -42,7 +42,7 @@ def notes(findings: Sequence[Finding]) -> list[str]:
     more = len(shown) - MAX_ANNOTATIONS
     rest = [counted(more, "more failure")] if more > 0 else []
     if blocked:
-        rest.append(f"{counted(len(blocked), 'failure')} that only follow from others")
+        rest.append(following(len(blocked)))
     if rest:
         lines.append(f"Without an annotation: {', '.join(rest)}. The job summary lists them all.")
     return lines

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from failextract_nb._strings import clip
 from failextract_nb.batch.outcome import FAILED, PASSED, NotebookOutcome
-from failextract_nb.ci.findings import Finding, apart
+from failextract_nb.ci.findings import Finding, apart, following
 from failextract_nb.failure import counted
 from failextract_nb.formats.markdown import inline
 
@@ -45,7 +45,7 @@ def _headline(notebooks: Sequence[NotebookOutcome], findings: Sequence[Finding])
     failed = sum(book.outcome == FAILED for book in notebooks)
     some = "" if failed == len(notebooks) else f"{failed} of "
     text = f"{counted(len(shown), 'failure')} in {some}{counted(len(notebooks), 'notebook')}"
-    return f"{text}, and {len(blocked)} that only follow from others" if blocked else text
+    return f"{text}, and {following(len(blocked))}" if blocked else text
 
 
 def _row(finding: Finding) -> str:
