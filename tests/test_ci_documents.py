@@ -19,7 +19,7 @@ from test_documents import README, blocks
 
 from failextract_nb import ci
 
-FORGED = """
+FORGED = """\
 import os
 print("::error::forged", flush=True)
 os.write(1, b"\\n##[error]forged\\n")
@@ -91,7 +91,8 @@ def test_the_steps_of_the_composite_action(repository):
     place = {"title": f"In[1] of {b}: ValueError", "file": b, "line": line_of(b, "raise")}
     other = {"title": f"In[2] of {a}: ZeroDivisionError", "file": a, "line": line_of(a, "x / 0")}
     assert [name for name, _ in found] == ["error", "error"]
-    assert sorted((one for _, one in found), key=str) == sorted([place, other], key=str)
+    told = sorted((one for _, one in found), key=str)
+    assert told == sorted([place, other], key=str), done.stdout + done.stderr
     summary = Path("summary.md").read_text(encoding="utf-8")
     assert summary.startswith(
         "### 2 failures in 2 notebooks, and 1 that only follows from another failure\n"
