@@ -221,11 +221,11 @@ def test_a_cell_that_takes_too_long_is_interrupted_and_the_rest_runs(tmp_path):
         "wait('for ever')",
         "print('on')",
     )
-    book = run(path, timeout=0.7)
+    book = run(path, timeout=2)
     assert outcomes(book) == ["passed", "failed", "passed"]
     (failure,) = checked(book)
     assert (failure["origin"], failure["exception_type"]) == ("timeout", "CellTimeoutError")
-    assert failure["exception_message"] == "the cell ran longer than 0.7 s"
+    assert failure["exception_message"] == "the cell ran longer than 2 s"
     assert failure["locals"][-1] == {"reason": "'for ever'"}
     assert "time.sleep(1000)" in path.read_text().splitlines()[failure["notebook_line"] - 1]
 
