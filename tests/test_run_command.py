@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -333,7 +332,6 @@ def test_a_second_interrupt_ends_it_at_once():
     processes = below(process)
     process.send_signal(signal.SIGINT)
     until(lambda: gone(number_in("pid")), "the end of the kernel")
-    time.sleep(0.1)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(SOON) == 130

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from batches import cell, run, write
+from batches import cell, invoke, run, write
 from conftest import violation
 
-from failextract_nb.batch import finding, progress
+from failextract_nb.batch import finding, listing, processes, progress, records, running
+from failextract_nb.batch.gathering import Gathering
 from failextract_nb.batch.notebook import Job, Stop, run_notebook
 from failextract_nb.batch.outcome import NotebookOutcome, end_in_words, totals
 from failextract_nb.batch.runner import run_here, run_on
@@ -164,3 +170,116 @@ def test_hidden_folders_are_left_out():
     for path in ("a.ipynb", ".venv/b.ipynb", "deep/.ipynb_checkpoints/c.ipynb", "deep/d.ipynb"):
         write(path, "1")
     assert [*finding.notebooks_in(["."])] == ["./a.ipynb", "./deep/d.ipynb"]
+
+
+# ---- what is rarely met
+
+
+def test_why_a_kernel_is_dead():
+    """As far as its exit code tells."""
+    assert "SIGKILL, as the system does where memory runs out" in records.why_dead(-9)
+    assert records.why_dead(-15) == "the kernel was ended by SIGTERM"
+    assert records.why_dead(-250) == "the kernel was ended by signal 250"
+    assert "exit code 3" in records.why_dead(3)
+    assert records.why_dead(None) == "the kernel does not answer any more"
+
+
+def test_half_a_line_of_a_killed_kernel_waits_for_its_end():
+    """And what is no record at all costs nothing else."""
+    journal, path = records.Journal(Path("x.jsonl")), Path("x.jsonl")
+    assert journal.news() == []
+    path.write_bytes(b'{"id": "a"}\n{"broken\n[]\n{"id": "b"')
+    assert [one["id"] for one in journal.news()] == ["a"]
+    assert journal.news() == []
+    path.write_bytes(path.read_bytes() + b"}\n")
+    assert [one["id"] for one in journal.news()] == ["b"]
+
+
+def test_the_guard_ends_what_it_was_not_told_to_forget(monkeypatch, tmp_path):
+    """A session, with all that is in it, and its folder."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    ended, kept = (subprocess.Popen(sleep, start_new_session=True) for _ in range(2))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    told = [[ended.pid, str(folder)], [kept.pid, str(tmp_path)], [kept.pid, None]]
+    lines = "".join(json.dumps(line) + "\n" for line in told).encode()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
+    processes.main()
+    assert ended.wait(20) != 0
+    assert not folder.exists()
+    assert kept.poll() is None
+    kept.kill()
+    kept.wait(20)
+
+
+def test_a_guard_that_is_gone_does_not_cost_the_run():
+    """Somebody has killed it; a new one is not needed."""
+    guard = processes.Guard()
+    guard.watch(2**22 + 1, "none")
+    guard._process.kill()
+    guard._process.wait(20)
+    for _ in range(3):
+        guard.forget(2**22 + 1)
+    guard.close()
+    assert guard.pid is None
+
+
+def test_what_breaks_a_run_is_said(monkeypatch):
+    """An error of ours is none of the notebook's; what has failed before is kept."""
+
+    def broken(*_):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(Gathering, "replied", broken)
+    book = run(write("a.ipynb", "1"))
+    assert book.broken == "a.ipynb: the run broke: RuntimeError: no such luck"
+    assert book.failures == []
+    assert not list(Path().glob("failextract-run-*"))
+
+
+def test_a_kernel_that_dies_after_its_last_cell():
+    """A thread of it has ended it: that is the last cell's."""
+    source = (
+        "import os, threading, time\n"
+        "def end():\n    time.sleep(0.3)\n    os._exit(9)\n"
+        "threading.Thread(target=end).start()\n"
+        "from failextract_nb.batch import kernel\nkernel.Journal.look = lambda self: time.sleep(9)"
+    )
+    book = run(write("a.ipynb", source))
+    assert [one["origin"] for one in book.failures] == ["kernel"]
+    assert book.failures[0]["cell_index"] == 0
+
+
+def test_a_kernel_that_is_busy_at_the_end_is_not_waited_for(monkeypatch):
+    """It is no failure; the user is told."""
+    monkeypatch.setattr(running, "END_WITHIN", 0.5)
+    source = "import time\nfrom failextract_nb.batch import kernel\nkernel.Journal.look = lambda self: time.sleep({})"
+    book = run(write("a.ipynb", source.format(3)))
+    assert book.outcome == "passed"
+    assert "is busy after its last cell" in book.warnings[0]
+
+
+def test_the_listing_tells_warnings_and_long_times():
+    """And what broke."""
+    book = NotebookOutcome("a", "a", begun=True, warnings=["mind\x1b"], broken="a: it broke")
+    text = "\n".join(line.plain for line in listing.lines([book], 125.0))
+    assert text == "a: mind\\x1b\na: it broke\n1 notebook passed; 2 min 5 s"
+
+
+def test_what_is_wrong_with_the_command_itself_is_3(monkeypatch):
+    """1 would say that a notebook has failed."""
+    write("a.ipynb", "1")
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(finding, "notebooks_in", broken)
+    done = invoke("run", "a.ipynb", check=3)
+    assert "ZeroDivisionError: ours" in done.stderr
+    assert "this is a bug" in done.stderr
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finding, "notebooks_in", interrupted)
+    invoke("run", "a.ipynb", check=130)

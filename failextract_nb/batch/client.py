@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from queue import Empty
 from time import monotonic
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from failextract_nb.batch import processes
 
 PATIENCE = 5.0  # seconds that an interrupted cell has to come to its end
 _POLL = 0.5  # seconds between two looks whether a kernel is alive
+_LISTEN = 0.1  # seconds between two looks whether a message has come unnoticed
 
 
 class NotReady(RuntimeError):  # noqa: N818  # says it best
@@ -105,6 +107,7 @@ class Client(NotebookClient):
         """
         kc = self.kc = self.km.client()
         kc.start_channels()
+        notice_all(kc.shell_channel)
         kc.session.msg = partial(self._message, kc.session.msg)
         ends = monotonic() + self.startup_timeout
         while not await self._hears(kc):
@@ -196,6 +199,27 @@ class Client(NotebookClient):
         provisioner = getattr(self.km, "provisioner", None)
         code = await provisioner.poll() if provisioner is not None else None
         return int(code) if code is not None else None
+
+
+def notice_all(channel: Any) -> None:
+    """Have every message of a channel noticed that nbclient sends to while it waits for another.
+
+    A send may use up what tells that a message has come (ZMQ's file descriptor is edge-triggered),
+    and who waits for it waits for ever: it happens where a notebook has an Output widget.
+    """
+    get_msg = channel.get_msg
+
+    async def get_noticed(timeout: float | None = None) -> Any:  # noqa: ASYNC109  # as it is
+        ends = inf if timeout is None else monotonic() + timeout
+        while True:
+            left = max(0.0, ends - monotonic())
+            try:
+                return await get_msg(timeout=min(_LISTEN, left))
+            except Empty:
+                if left <= _LISTEN:
+                    raise
+
+    channel.get_msg = get_noticed
 
 
 async def _next(channel: Any, seconds: float) -> dict[str, Any] | None:

@@ -70,8 +70,7 @@ def outputs_of(found: dict[str, Path], folder: str) -> dict[str, str]:
     for path in found:
         output = os.path.abspath(Path(folder, os.path.relpath(Path(path).absolute(), root)))
         if os.path.realpath(output) in originals:
-            raise ValueError(
-                f"{name_of(output)!r} is a notebook that is to be run; choose another folder"
-            )
+            name = name_of(output)
+            raise ValueError(f"{name!r} is a notebook that is to be run; choose another folder")
         outputs[path] = output
     return outputs

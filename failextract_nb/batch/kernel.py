@@ -5,6 +5,7 @@ The file outlives the kernel.  A record may stand there several times: the last 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,9 +28,7 @@ class Journal:
         """Add a line.  A forked child leaves it to its parent, to which its failures come home."""
         if os.getpid() != self._process:
             return
-        from failextract_nb.formats.json import dumps
-
-        line = (dumps(failure, pretty=False) + "\n").encode("utf-8", "backslashreplace")
+        line = json.dumps(failure, default=str).encode("ascii") + b"\n"
         self._doors[failure["id"]] = len(failure.get("contexts") or ())
         self._of_this_cell.add(failure["id"])
         while line:

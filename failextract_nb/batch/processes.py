@@ -6,6 +6,7 @@ process that outlives this one, ends the sessions that are still there when this
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -51,7 +52,8 @@ class Guard:
         with self._lock:
             process, self._process = self._process, None
         if process is not None and self._owner == os.getpid():
-            process.communicate()
+            with suppress(OSError):
+                process.communicate()
 
     def _tell(self, line: str) -> None:
         if not _HAS_SESSIONS:
@@ -64,6 +66,8 @@ class Guard:
                 self._process.stdin.flush()
 
     def _start(self) -> None:
+        if not self._owner:
+            atexit.register(self.close)
         self._owner = os.getpid()
         self._process = subprocess.Popen(  # noqa: S603  # this very file
             [sys.executable, "-I", __file__],

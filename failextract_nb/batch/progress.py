@@ -152,7 +152,9 @@ def shown(total: int, console: Console, quiet: bool) -> Iterator[Progress]:
     """What to tell the steps to; it is gone from the terminal at the end."""
     if quiet:
         yield Progress(total)
-    elif not console.is_terminal:
+    elif (
+        not console.file.isatty() or console.is_dumb_terminal
+    ):  # a log that is to have colours, too
         yield Lines(total, console)
     else:
         from rich.live import Live

@@ -24,6 +24,7 @@ from failextract_nb.failure import METADATA
 SKIP = "skip-execution"  # the tag of cells that nbclient leaves out
 PARAMETERS = "parameters"  # papermill's tag
 START_WITHIN = 60  # seconds for a kernel to answer
+ATTEMPTS = 3  # to start a kernel whose port somebody has taken since it was chosen
 LOAD_WITHIN = 60.0  # seconds for the extension to load
 END_WITHIN = 20.0  # seconds for the kernel to say what else has failed
 MAX_SAID = 20_000  # bytes of what a dead kernel has written, from the end
@@ -47,14 +48,17 @@ class Running:
         self._has_begun = self._has_extension = False
         self._started = 0.0
         self._left: list[Any] = []  # processes that the kernel has started
-        self._client = Client(
-            book,
+        self._client = self._new_client()
+
+    def _new_client(self) -> Client:
+        return Client(
+            self._book,
             self,
-            job.timeout,
-            str(folder),
-            kernel_name=job.kernel or "",
+            self._job.timeout,
+            str(self._folder),
+            kernel_name=self._job.kernel or "",
             startup_timeout=START_WITHIN,
-            resources={"metadata": {"path": str(Path(job.path).absolute().parent)}},
+            resources={"metadata": {"path": str(Path(self._job.path).absolute().parent)}},
         )
 
     async def run(self, text: str, stop: Stop) -> None:
@@ -86,9 +90,11 @@ class Running:
         self._gathering.finish(text)
 
     async def _execute(self) -> None:
-        with (self._folder / SAID).open("wb") as said:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._client.run(stdout=said, stderr=said)
+                with (self._folder / SAID).open("wb") as said:
+                    await self._client.run(stdout=said, stderr=said)
+                return
             except (OSError, RuntimeError, NoSuchKernel) as error:
                 if self._result.interrupted:
                     return
@@ -96,8 +102,13 @@ class Running:
                     raise
                 if self._has_begun:
                     await self._died(self._last_cell(), "")
+                elif _TAKEN in self._said() and attempt < ATTEMPTS:
+                    await self._clean_up()
+                    self._client = self._new_client()
+                    continue
                 else:
                     self._cannot_start(error)
+                return
 
     async def _clean_up(self) -> None:
         """Whatever has happened: end the kernel and what it has left."""
@@ -271,5 +282,6 @@ class Running:
         return ran[-1] if ran else None
 
 
+_TAKEN = "Address already in use"
 _DEAD = "the kernel died"
 _STUBBORN = "a cell ran too long, and did not end when it was interrupted"
