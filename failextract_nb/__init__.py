@@ -2,6 +2,8 @@
 
 ``%load_ext failextract_nb`` in a notebook; ``@extract_on_failure`` and ``capture_failures`` in
 code; ``FailureExtractor()`` is the store, ``OutputConfig`` says where a report goes.
+
+For pytest, whose plugin this package is: PYTEST_DONT_REWRITE, there is no test in it.
 """
 
 from __future__ import annotations

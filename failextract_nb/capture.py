@@ -37,7 +37,8 @@ _texts_beside = itemgetter(*_TEXTS_BESIDE)
 _STATUS = frozenset({int, bool})
 _code_of = SystemExit.__dict__["code"].__get__
 _attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
-_TEXTS_ALREADY = frozenset({"test_args", "test_kwargs"})  # what doors make into text themselves
+# What doors make into text themselves.
+_TEXTS_ALREADY = frozenset({"test_args", "test_kwargs", "parameters"})
 
 
 @dataclass
@@ -125,7 +126,8 @@ def failure_from(
     """
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
-    walk = Walk(with_locals, max(1, options.max_depth if max_depth is None else max_depth))
+    depth = max(1, options.max_depth if max_depth is None else max_depth)
+    walk = Walk(with_locals, depth, from_users=origin == "test")
     name = clean(redact_said(name)) if name else None
     try:
         raised, text, place = watched(walk.raised, error, 0)

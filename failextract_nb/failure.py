@@ -21,6 +21,10 @@ from failextract_nb._redact import count_masks, redact_said
 from failextract_nb._strings import clean
 
 SCHEMA_VERSION = 1
+RAISES = "raises-exception"  # the tag of a cell that is meant to fail
+# In the metadata of a request to run a cell, from who runs a whole notebook and so knows more than
+# the kernel does: {"cell_index": 3, "notebook": "a.ipynb", "must_fail": "a tag that says so"}.
+METADATA = "failextract_nb"
 
 
 class Frame(TypedDict, total=False):
@@ -63,6 +67,15 @@ class Raised(TypedDict, total=False):
     exceptions_omitted: int
 
 
+class Assertion(TypedDict, total=False):
+    """What pytest says of an assert that has failed."""
+
+    explanation: list[str]  # line by line
+    operator: str  # of the last comparison in it, and what stands at its sides, as text
+    left: str
+    right: str
+
+
 class Context(TypedDict, total=False):
     """A door that the exception passed on its way out."""
 
@@ -71,12 +84,21 @@ class Context(TypedDict, total=False):
     output: str  # the report that this door writes
 
 
+class Blocker(TypedDict):
+    """Why a cell has failed that an earlier one has left without what it needs."""
+
+    failure: str  # the id of the earlier one's
+    cell_index: int
+    name: str  # that is not defined
+
+
 class Failure(Raised, total=False):
     """One failure.  ``CORE`` names the keys that are always there."""
 
     id: str
     # cell, function, block, shell, run, display, callback, thread, future, task, unraisable,
-    # expectation, or what add_failure was handed ("manual")
+    # expectation, test, or what add_failure was handed ("manual"); of a notebook that is run from
+    # outside also timeout, kernel, start, unreadable, worker
     origin: str
     timestamp: str  # ISO 8601 with the offset, UTC
     test_name: str
@@ -98,6 +120,8 @@ class Failure(Raised, total=False):
     cell_id: str | None
     cell_index: int  # place in the notebook, from 0, where who runs the cell has told it
     cell_source: str
+    notebook_line: int  # of the notebook's file, where the failing line stands
+    blocked_by: Blocker
     execution_count: int | None
     notebook: str | None
     output: str  # the report this failure was asked to be written to
@@ -105,6 +129,12 @@ class Failure(Raised, total=False):
     expected: bool  # the cell is tagged raises-exception
     command: str  # of origin shell
     exit_code: int
+    node_id: str  # of a test under pytest, as its other keys down to subtest
+    phase: str  # collect, setup, call, teardown; crash where a worker of pytest-xdist has died
+    parameters: dict[str, str]  # what the test is parametrised with, as text
+    captured: dict[str, str]  # what it has written, by stream and phase: "stdout call"
+    assertion: Assertion
+    subtest: str  # "[message] (name=value)"
     redacted: int  # values that were removed from this record, where some were
 
 

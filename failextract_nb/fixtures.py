@@ -73,7 +73,7 @@ class FixtureExtractor:
         own, with ``scope`` and ``about``) or "parameter" (nothing is known).  ``value`` is the
         text of what ``test_locals`` holds under that name.
         """
-        function = _function(test_func)
+        function = plain_function(test_func)
         out: dict[str, Info] = {}
         waiting = _wanted(function)
         while waiting and len(out) < MAX_CHAIN:
@@ -89,6 +89,18 @@ class FixtureExtractor:
                 waiting += [needed for needed in level.get("depends_on", []) if needed not in out]
                 level = level.get("overrides")
         return out
+
+    def info_of(self, name: str, function: Any, scope: str) -> Info:
+        """What ``extract_fixture_info`` says of a fixture that pytest has found; nothing it asks
+        for of its own name.
+        """
+        code = getattr(plain_function(function), "__code__", None)
+        if code is not None:
+            file = code.co_filename
+            for found in self._parse(file).get(name, []):
+                if found.first == code.co_firstlineno:
+                    return {**self._info(name, found, file), "scope": scope}
+        return {"name": name, "kind": "fixture", "scope": scope}
 
     def clear_cache(self) -> None:
         """Forget what was read from files."""
@@ -227,7 +239,7 @@ def _definitions(body: list[ast.stmt], inside: str) -> Iterator[_Found]:
                     yield _Found(node, decorator, inside)
 
 
-def _function(test_func: Any) -> Any:
+def plain_function(test_func: Any) -> Any:
     """The plain function under decorators and bound methods."""
     for _ in range(20):
         inner = getattr(test_func, "__wrapped__", None) or getattr(test_func, "__func__", None)
@@ -249,7 +261,7 @@ def _fixture_function(value: Any) -> Any:
     """The function that ``@pytest.fixture`` has wrapped, or None when ``value`` is no fixture."""
     kind = type(value).__name__
     is_fixture = kind == "FixtureFunctionDefinition" or hasattr(value, "_pytestfixturefunction")
-    function = _function(getattr(value, "_fixture_function", value)) if is_fixture else None
+    function = plain_function(getattr(value, "_fixture_function", value)) if is_fixture else None
     return function if hasattr(function, "__code__") else None
 
 

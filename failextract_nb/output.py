@@ -14,7 +14,7 @@ from failextract_nb._strings import clean
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
 from failextract_nb.remember import note_problem
-from failextract_nb.report import OutputConfig
+from failextract_nb.report import STDOUT, OutputConfig
 
 
 def config_for(
@@ -48,6 +48,29 @@ def config_for(
         return written and (wanted is None or wanted(one))
 
     return replace(config, where=where)
+
+
+def config_of(text: str, folder: str) -> OutputConfig:
+    """The report that ``FILE[:FORMAT]`` on a command line asks for; FILE is below ``folder``.
+
+    Raises ValueError or ImportError that say what is wrong, before anything has run.
+    """
+    file, colon, name = text.rpartition(":")
+    if not (colon and name.replace("-", "_").isidentifier()):  # C:/a.json has a colon, too
+        file, name = text, ""
+    if not file:
+        raise ValueError("no file is named; a report is FILE or FILE:FORMAT")
+    if file == STDOUT:
+        return OutputConfig(None, format=name or None)
+    config = OutputConfig(os.path.join(folder, os.path.expanduser(file)), format=name or None)
+    parent = Path(str(config.path))
+    if parent.is_dir():
+        raise ValueError(f"{file!r} is a folder; name a file in it")
+    while not parent.exists():
+        parent = parent.parent
+        if parent.exists() and not parent.is_dir():
+            raise ValueError(f"{str(parent)!r} is a file, so there can be no file in it")
+    return config
 
 
 def name_of(config: OutputConfig | None) -> str:

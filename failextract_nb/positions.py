@@ -156,7 +156,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
     cell = cell_of(file, code)
     cell_line = cell.line if cell else int  # of a file that is one, a line is itself
     name = cell.label if cell else clean(redact_said(file))
-    start, end, column, end_column = _span(code, lasti)
+    start, end, column, end_column = span(code, lasti)
     line = line or start or code.co_firstlineno
     library = cell is None and is_library(file)
     frame = failure.Frame(file=name, function=_function(code), line=cell_line(line))
@@ -214,7 +214,7 @@ def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
         frame["code_start"] = first + offset
 
 
-def _span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
+def span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
     """First line, last line, first column, last column (in bytes) of an instruction."""
     if lasti < 0:
         return (None, None, None, None)

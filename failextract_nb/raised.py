@@ -43,11 +43,11 @@ Described = tuple[Raised, str, "failure.Frame | None"]
 
 
 class Walk:
-    """One capture: what it may keep, and which exceptions it has met."""
+    """One capture: what it may keep (``from_users``: below what runs a test), what it has met."""
 
-    def __init__(self, include_locals: bool, max_depth: int) -> None:
-        self.include_locals = include_locals
-        self.max_depth = max_depth
+    def __init__(self, include_locals: bool, max_depth: int, from_users: bool = False) -> None:
+        self.include_locals, self.max_depth = include_locals, max_depth
+        self.from_users = from_users
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
         self._masks = 0
@@ -82,7 +82,10 @@ class Walk:
             self._masks += masks_among([out["exception_message"], *notes])
         if kind.module:
             out["exception_module"] = kind.module
-        entries, left_out = _entries(_traceback_of(error), self.max_depth)
+        traceback = _traceback_of(error)
+        entries, left_out = _entries(traceback, self.max_depth, self.from_users)
+        if self.from_users and not entries and not issubclass(type(error), SyntaxError):
+            entries, left_out = _entries(traceback, self.max_depth)
         pieces = self._frames(entries, left_out, out)
         users = _users_entry(entries)
         if users is not None and level == 0:
@@ -211,23 +214,24 @@ def _repetition(left_out: list[positions.Position]) -> failure.Repetition | None
 
 
 def _entries(
-    traceback: TracebackType | None, limit: int
+    traceback: TracebackType | None, limit: int, from_users: bool = False
 ) -> tuple[list[Entry], list[positions.Position]]:
     """The frames to keep, outermost first, and the places of those left out of their middle.
 
-    Neither what runs the cell is kept, nor a frame that asks to be hidden.
+    Neither what runs the cell or the test is kept, nor a frame that asks to be hidden.
     """
     entries: list[Entry] = []
     head = _head(limit)
     left_out: list[positions.Position] = []
-    wrapping = True  # until the first frame that is not the notebook's own machinery
+    wrapping = True  # until the first frame that is not what runs the code
     while traceback is not None:
         frame, instruction = traceback.tb_frame, traceback.tb_lasti
         code = frame.f_code
         position = positions_in(code).get(instruction)
         if position is None:
             position = position_of(code, instruction, traceback.tb_lineno)
-        wrapping = wrapping and (position.machinery or position.hidden)
+        runs_it = not position.users if from_users else position.machinery
+        wrapping = wrapping and (runs_it or position.hidden)
         if not wrapping and not position.hidden:
             entries.append((frame, position))
             if len(entries) > 2 * limit:  # in blocks, so that a deep recursion is cheap

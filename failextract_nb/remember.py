@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from failextract_nb import capture, failure
 from failextract_nb._budget import is_asking
+from failextract_nb._native import fit, native
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
@@ -21,6 +22,16 @@ MAX_CONTEXTS = 20  # doors of one failure: a decorated function may call itself
 # The notebook puts its own function here while the extension is loaded: the keys that tell the cell
 # which has started what runs here.
 cell_details: Callable[[], Mapping[str, Any]] = dict
+
+
+def nobody_asks() -> bool:
+    """Outside a notebook pytest tells what the command line asks for, and nothing else."""
+    return False
+
+
+# The notebook says here, while the extension is loaded, whether tests that pytest runs in this
+# process are recorded.
+wants_tests: Callable[[], bool] = nobody_asks
 
 _IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
@@ -47,17 +58,18 @@ def remember(
         known = capture.mark_of(error)
         if known is not None and not _is_again(known, origin, details):
             return _met_before(error, known, origin, name, details)
-        if is_asking():  # a repr has failed that a capture asks; it says so in its record
-            return None
-        record = capture.failure_from(
+        if known is not None:
+            details["again"] = known["id"]
+        record = _capture(
             error,
             origin=origin,
             name=name,
             include_locals=include_locals,
             max_depth=max_depth,
             **details,
-            **({} if known is None else {"again": known["id"]}),
         )
+        if record is None:
+            return None
         FailureExtractor().add_failure(record)
         _mark_stored(error, record)
         return record["id"]
@@ -66,6 +78,53 @@ def remember(
     except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
         note_problem(f"{type_name(type(error))} was not recorded", problem)
         return None
+
+
+def captured(
+    error: BaseException, *, origin: str, name: str, details: Mapping[str, Any]
+) -> Failure | None:
+    """The record of ``error`` for a door that stores it later, or in another process.
+
+    Of what another door has recorded, that record with ``details`` added.  None where there is no
+    record to be had.  Raises nothing, as ``remember``.
+    """
+    try:
+        details = dict(details)
+        known = capture.mark_of(error)
+        if known is not None and not _is_again(known, origin, details):
+            record = cast("Failure", {**known, **_added(known, origin, name, details)})
+            capture.mark(error, record)
+            return cast("Failure", {key: one for key, one in record.items() if key != _HOME})
+        if known is not None:
+            details["again"] = known["id"]
+        return _capture(error, origin=origin, name=name, **details)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # what is at hand may be of any class
+        note_problem(f"{type_name(type(error))} was not recorded", problem)
+        return None
+
+
+def store(record: dict[str, Any]) -> Failure:
+    """Store what ``captured`` has given, here or in a worker; return it as it is kept.
+
+    Raises nothing, as ``remember``.
+    """
+    kept = None
+    try:
+        for key, value in cell_details().items():
+            record.setdefault(key, value)
+        failure_id = FailureExtractor().add_failure(record)
+        kept = FailureExtractor._store.failures.get(failure_id)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
+        note_problem(f"the failure of {record['test_name']} was not recorded", problem)
+    if kept is not None:
+        return kept
+    given = native(record)  # as the store would have kept it
+    fit(given)
+    return failure.complete(given)
 
 
 def store_passed(record: Mapping[str, Any]) -> None:
@@ -90,21 +149,35 @@ def note_problem(what: str, problem: BaseException) -> None:
     FailureExtractor._store.note_problem(what, problem)
 
 
+def _capture(error: BaseException, **wishes: Any) -> Failure | None:
+    if is_asking():  # a repr has failed that a capture asks; it says so in its record
+        return None
+    return capture.failure_from(error, **wishes)
+
+
 def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:
-    """Whether this exception object was raised before: for an earlier cell, or before clear()."""
+    """Whether this exception object was raised before: for an earlier cell or test, or before
+    clear().
+    """
     home = str(known.get(_HOME, ""))
     if home.startswith(failure.process_token) and home != _home():
         return True
+    if origin == "test":  # what a fixture has raised, pytest raises for each test that needs it
+        return _has_passed(known, origin)
     before, now = known.get("execution_count"), details.get("execution_count")
     if origin in _IN_CODE or now is None or before == now:
         return False
     # What has failed in a thread or a task may arrive in a later cell, but is one failure.
-    return any(one["origin"] == origin for one in known.get("contexts", [])) or (
+    return _has_passed(known, origin) or (
         origin == "cell"
         and before is not None
         and known.get("thread_id") == get_ident()
         and known.get("origin") in _IN_CODE
     )
+
+
+def _has_passed(known: Failure, origin: str) -> bool:
+    return any(one["origin"] == origin for one in known.get("contexts", []))
 
 
 def _met_before(
@@ -114,12 +187,9 @@ def _met_before(
     name: str | None,
     details: Mapping[str, Any],
 ) -> str:
-    contexts = known.get("contexts", [])
-    if len(contexts) >= MAX_CONTEXTS:
+    if len(known.get("contexts", [])) >= MAX_CONTEXTS:
         return known["id"]
-    changes = {key: value for key, value in details.items() if known.get(key) is None}
-    context = capture.context_of(origin, name, details)
-    changes["contexts"] = [*contexts, context]
+    changes = _added(known, origin, name, details)
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()
     if known.get(_HOME) == _home():
@@ -128,6 +198,16 @@ def _met_before(
         extractor.add_failure({key: value for key, value in record.items() if key != _HOME})
     _mark_stored(error, record)
     return known["id"]
+
+
+def _added(
+    known: Failure, origin: str, name: str | None, details: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What one more door adds to a record."""
+    changes = {key: value for key, value in details.items() if known.get(key) is None}
+    context = capture.context_of(origin, name, details)
+    changes["contexts"] = [*known.get("contexts", []), context]
+    return changes
 
 
 def _mark_stored(error: BaseException, record: Failure) -> None:

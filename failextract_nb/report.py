@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from failextract_nb import failure, formats
 from failextract_nb.failure import Failure, Passed
+from failextract_nb.foreign import harmless
 from failextract_nb.formats import NotAReport, OutputFormatter
 from failextract_nb.formats._base import visible
 
@@ -121,16 +121,14 @@ def save(
 def _print(chunks: Iterable[str]) -> None:
     """Write to standard output; what a message holds gives no orders to who shows it."""
     out, chunk = sys.stdout, "\n"
-    is_terminal = out.isatty()
+    is_terminal, is_log = out.isatty(), _is_log(out)
     for chunk in chunks:
-        text = visible(chunk) if is_terminal else chunk
-        out.write(_ORDERS.sub(r"\g<0> ", text) if _is_log(out) else text)
+        out.write(harmless(chunk) if is_log else visible(chunk) if is_terminal else chunk)
     if not chunk.endswith("\n"):
         out.write("\n")
 
 
-# What GitHub Actions and Azure Pipelines obey where it is printed: ::error, ##[…], ##vso[…].
-_ORDERS = re.compile(r"(?m)^[^\S\n]*:(?=:)|#(?=#(?:vso)?\[)")
+# GitHub Actions and Azure Pipelines obey some lines of what is printed: ::error, ##[…], ##vso[…].
 _READERS = ("GITHUB_ACTIONS", "TF_BUILD")
 
 
@@ -155,7 +153,7 @@ def save_all(
     configs = list(configs)
     if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
         raise ValueError(f"max_workers must be a whole number above 0; got {max_workers!r}")
-    _refuse_twice(configs)
+    refuse_twice(configs)
     with ThreadPoolExecutor(max_workers, thread_name_prefix="failextract-report") as pool:
         futures = [pool.submit(save_report, config) for config in configs]
     errors = [error for future in futures if (error := future.exception()) is not None]
@@ -166,7 +164,8 @@ def save_all(
     return [future.result() for future in futures]
 
 
-def _refuse_twice(configs: list[OutputConfig]) -> None:
+def refuse_twice(configs: list[OutputConfig]) -> None:
+    """Raise TypeError for what is no config, ValueError where two would write one file."""
     appends: dict[str, bool] = {}
     for config in configs:
         if not isinstance(config, OutputConfig):

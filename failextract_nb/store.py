@@ -223,9 +223,9 @@ class Store:
         """Say what went wrong inside, and keep it for ``get_statistics()["problems"]``."""
         text = f"{what}: {type_name(type(problem))}: {message_of(problem)}"
         self.problems.append(text)
-        from failextract_nb.formats._base import visible
+        from failextract_nb.foreign import harmless
 
-        shown = " ".join(visible(text).split())  # to a terminal, or a log that obeys some lines
+        shown = " ".join(harmless(text).split())  # to a terminal, or a log that obeys some lines
         with suppress(Exception):  # where warnings are errors, they must not replace the user's own
             warnings.warn(f"failextract_nb: {shown}", RuntimeWarning, stacklevel=5)
 

@@ -45,6 +45,7 @@ def notebook_of(case: Case) -> nbformat.NotebookNode:
 def lay_out(case: Case, folder: Path) -> dict[str, str]:
     """Write what the case needs into the folder; the environment in which it is found."""
     for name, text in case.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     path = os.pathsep.join([str(folder), str(Path(__file__).parent)])
     return {**os.environ, "PYTHONPATH": path, "IPYTHONDIR": str(folder / "ipython")}

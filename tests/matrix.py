@@ -6,8 +6,10 @@ table into the README.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 KERNEL, TERMINAL, SHELL = "kernel", "terminal", "shell"
@@ -679,4 +681,48 @@ case(
         for number in range(0, 1000, 3)
     ],
 )
-LATER = {29: "a failing test under pytest", 30: "the kernel dies"}
+# The entry point as pyproject.toml declares it: pytest finds it also where nothing is installed anew.
+PYPROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+ENTRY_POINT = {
+    "declared-0.dist-info/METADATA": "Metadata-Version: 2.1\nName: declared\nVersion: 0\n",
+    "declared-0.dist-info/entry_points.txt": "[pytest11]\n"
+    + "".join(
+        f"{name} = {target}\n"
+        for name, target in PYPROJECT["project"]["entry-points"]["pytest11"].items()
+    ),
+}
+TESTS = (
+    'import pytest\n\n@pytest.fixture(scope="module")\ndef base():\n    return 41\n\n'
+    "def test_passes(base):\n    pass\n\n@pytest.mark.parametrize('more', [1, 2])\n"
+    "def test_sum(base, more):\n    print('adding')\n    assert base + more == 42\n"
+)
+IPYTEST = "import ipytest\nipytest.autoconfig()"
+
+
+def is_of_test(one: dict[str, Any]) -> bool:
+    """What pytest knows of the test is there."""
+    base, more = one["fixtures"]["base"], one["fixtures"]["more"]
+    return (
+        one["node_id"].endswith("::test_sum[2]")
+        and (base["scope"], base["value"], base["file"]) == ("module", "41", one["test_file"])
+        and (more["kind"], one["parameters"], one["phase"]) == ("parameter", {"more": "2"}, "call")
+        and one["captured"] == {"stdout call": "adding\n"}
+        and (one["assertion"]["left"], one["assertion"]["right"]) == ("43", "42")
+        and one["locals"] == [{"base": "41", "more": "2"}]
+    )
+
+
+for name, cells, cell, line in (
+    ("a failing test under %%ipytest", [f"%%ipytest -qq\n{TESTS}"], 2, 14),
+    ("a failing test under ipytest.run()", [TESTS, "ipytest.run()"], 3, 13),
+):
+    case(
+        29,
+        name,
+        IPYTEST,
+        *cells,
+        records=[Record("test", "AssertionError", cell, line, "Cell In[2]", is_of_test)],
+        hosts=frozenset({KERNEL, TERMINAL}),
+        files=ENTRY_POINT,
+    )
+LATER = {30: "the kernel dies"}

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from compare import BEGIN, END, HEAD, ROOT, TOLD, caption, notebook_of, row
+from compare import BEGIN, END, HEAD, ROOT, TOLD, caption, lay_out, notebook_of, row
 from IPython.core.interactiveshell import InteractiveShell
 from matrix import CASES, KERNEL, LATER, SHELL, TERMINAL, Case
 from runs import execute
@@ -32,10 +32,8 @@ HOSTS = [(case, host) for case in CASES for host in (KERNEL, TERMINAL, SHELL) if
 def files(request, tmp_path, monkeypatch):
     """What the case needs stands in its folder, and is importable there."""
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
-    for name, text in (case.files if case else {}).items():
-        (tmp_path / name).write_text(text)
-    tests = str(Path(__file__).parent)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), tests]))
+    if case is not None:
+        monkeypatch.setenv("PYTHONPATH", lay_out(case, tmp_path)["PYTHONPATH"])
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name in ("worker_module", "broken_module")]:
         monkeypatch.delitem(sys.modules, name)

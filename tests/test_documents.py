@@ -10,6 +10,7 @@ import nbclient
 import nbformat
 import pytest
 from conftest import ROOT
+from pytest_runs import lay_out, run_pytest
 from runs import notebook, output
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +43,16 @@ def test_the_cells_of_the_readme_run(tmp_path):
     assert texts["%failextract\n"].startswith("<p>1 failure</p>")
     assert "ValueError" in texts['int("twelve")\n']
     assert "FileNotFoundError" in texts[found[-1]]
+
+
+def test_the_command_of_the_readme_for_pytest_runs(tmp_path):
+    """It writes the reports that it names."""
+    lay_out(tmp_path, {"test_it.py": "def test_it(tmp_path):\n    assert tmp_path is None\n"})
+    (line,) = re.findall(r"^pytest (--failextract .*)$", README, re.M)
+    run = run_pytest(tmp_path, *line.split())
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert "AssertionError" in (tmp_path / "failures.html").read_text()
+    assert "| tmp\\_path |" in (tmp_path / "failures.txt").read_text()
 
 
 def test_the_readme_names_the_formats_there_are():
@@ -114,7 +125,11 @@ def test_the_demo_shows_the_failures_and_the_reports(run_python):
 def test_a_second_make_installs_nothing():
     """Once the environment stands, make has nothing to set up before it tests or opens the lab."""
     stamp, xsd = ROOT / ".venv" / ".ready", ROOT / "build" / "junit-10.xsd"
-    more = (ROOT / ".venv" / ".browser", ROOT / "labextension" / "node_modules" / ".ready")
+    more = (
+        ROOT / ".venv" / ".browser",
+        ROOT / "labextension" / "node_modules" / ".ready",
+        ROOT / "build" / "projects" / ".ready",
+    )
     if not all(made.exists() for made in (stamp, xsd, *more)):
         pytest.skip("the environment was not made by make")
     assert stamp.stat().st_mtime >= (ROOT / "pyproject.toml").stat().st_mtime

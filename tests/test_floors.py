@@ -25,18 +25,27 @@ FLOORS = [
         "table",
         "view",
     }
-    | {"kept", "files", "locks", "recent", "rows", "shown", "printed"},
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"},
     {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
-    {"decorator", "wrappers", "block", "ipython"},
+    {"decorator", "wrappers", "block", "ipython", "batch", "ci", "cli", "__main__"}
+    | {"pytest_plugin", "pytest_recorder", "pytest_details"},
 ]
 # The magic that takes code from run_cell_magic is a block around it.
-DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")}
+DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")} | {
+    ("pytest_plugin", "pytest_recorder"),
+    ("pytest_recorder", "pytest_plugin"),
+    ("pytest_recorder", "pytest_details"),
+}
+DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
+HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.
 MAY_BE_HEAVY = {
     "ipython": {"IPython", "traitlets"},
+    "batch": {"nbclient", "jupyter_client"},  # where a notebook is run
+    "cli": {"click"},
     "widget": {"anywidget", "numpy", "orjson", "traitlets"},
 }
 

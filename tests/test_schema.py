@@ -36,6 +36,7 @@ PARTS = {
     "frame": failure.Frame,
     "repetition": failure.Repetition,
     "context": failure.Context,
+    "assertion": failure.Assertion,
 }
 SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 

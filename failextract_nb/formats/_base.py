@@ -195,6 +195,24 @@ def facts(failure: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value}
 
 
+def tables(failure: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What the test was given, by the words to show it under."""
+    for name, key in (("Arguments", "test_kwargs"), ("Parameters", "parameters")):
+        if values := mapping(failure.get(key)):
+            yield name, values
+    if fixtures := mapping(failure.get("fixtures")):
+        yield "Fixtures", {name: _held(info) for name, info in fixtures.items()}
+
+
+def _held(info: object) -> object:
+    """The value and the scope of a fixture, without its source; what is no such thing as it is."""
+    about = mapping(info)
+    if "kind" not in about:
+        return info
+    value = about.get("value", "no value")
+    return f"{value} ({about['scope']})" if "scope" in about else value
+
+
 def code_with_mark(frame: Mapping[str, Any]) -> str:
     """The source around a frame's line, numbered, with an arrow at that line."""
     code, start = frame.get("code"), frame.get("code_start")

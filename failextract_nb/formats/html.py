@@ -18,6 +18,7 @@ from failextract_nb.formats._base import (
     facts,
     frames,
     mapping,
+    tables,
     title,
     visible,
 )
@@ -160,9 +161,10 @@ def _failure(number: int, record: Mapping[str, Any]) -> ET.Element:
     if source := record.get("cell_source") or record.get("test_source"):
         parts += [_el("h3", "Source"), _pre(source)]
     parts += _frames(record)
-    for name, key in (("Arguments", "test_kwargs"), ("Fixtures", "fixtures")):
-        if values := mapping(record.get(key)):
-            parts += [_el("h3", name), _table(values)]
+    for name, values in tables(record):
+        parts += [_el("h3", name), _table(values)]
+    for name, text in mapping(record.get("captured")).items():
+        parts += [_el("h3", f"Output: {visible(name)}"), _pre(text)]
     return _el("details", *parts, id=visible(record.get("id", number)))
 
 

@@ -17,6 +17,7 @@ from failextract_nb.formats._base import (
     facts,
     frames,
     mapping,
+    tables,
     title,
     visible,
 )
@@ -142,9 +143,10 @@ def _tables(record: Mapping[str, Any]) -> Iterator[str]:
         if values:
             place = f"{frame.get('function')}, line {frame.get('line')}"
             yield f"\n### Locals of {inline(place)}\n\n{_table(values)}"
-    for name, key in (("Arguments", "test_kwargs"), ("Fixtures", "fixtures")):
-        if values := mapping(record.get(key)):
-            yield f"\n### {name}\n\n{_table(values)}"
+    for name, values in tables(record):
+        yield f"\n### {name}\n\n{_table(values)}"
+    for name, text in mapping(record.get("captured")).items():
+        yield f"\n### Output: {inline(name)}\n\n{fence(text, 'text')}"
 
 
 def _table(values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError
@@ -75,6 +76,7 @@ class Loaded:
         formatter.for_type(FailureExtractor, self.magics.display)
         positions.cell_of = self.hooks.cell_of
         remember.cell_details = runs.details
+        remember.wants_tests = partial(self.settings.watches, "test")
         self.hooks.settle = self.sources.settle
         FailureExtractor._store.before_looking = self.sources.settle
         self.sources.put_in()
@@ -90,6 +92,7 @@ class Loaded:
         self.hooks.leave()
         FailureExtractor._store.before_looking = nothing
         remember.cell_details = dict
+        remember.wants_tests = remember.nobody_asks
         self.settings.restore()
         ip.configurables.remove(self.settings)
         ip.events.unregister("pre_run_cell", self.hooks.pre_run_cell)

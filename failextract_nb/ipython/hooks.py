@@ -19,7 +19,7 @@ from failextract_nb.ipython.cells import (
     offset_of,
     options_of,
 )
-from failextract_nb.ipython.runs import RAISES, CellRun
+from failextract_nb.ipython.runs import CellRun
 from failextract_nb.ipython.settings import FailExtract
 from failextract_nb.output import name_of, write
 from failextract_nb.positions import Cell
@@ -124,13 +124,14 @@ class Hooks:
             "duration": perf_counter() - cell.started,
             "tags": [*wish.tags, *cell.tags],
             "output": name_of(wish.config),
-            "expected": RAISES in cell.tags,
+            "expected": cell.tag_to_fail is not None,
         }
         return {**cell.details(), **{key: value for key, value in details.items() if value}}
 
     def _passed(self, run: CellRun) -> None:
         """A cell that is tagged to raise, and did not, has failed."""
-        if run.recorded or not self._settings.watches("expectation") or RAISES not in run.tags:
+        tag = run.tag_to_fail
+        if tag is None or run.recorded or not self._settings.watches("expectation"):
             return
         FailureExtractor().add_failure(
             {
@@ -138,7 +139,7 @@ class Hooks:
                 "test_name": f"In[{run.count}]",
                 "test_file": f"Cell In[{run.count}]",
                 "exception_type": "DidNotRaise",
-                "exception_message": f"the cell is tagged {RAISES} and raised nothing",
+                "exception_message": f"the cell is tagged {tag} and raised nothing",
                 "duration": perf_counter() - run.started,
                 **run.details(),
             }

@@ -17,12 +17,9 @@ from typing import Any
 import IPython
 from IPython.core import interactiveshell
 
+from failextract_nb.failure import METADATA, RAISES
 from failextract_nb.positions import Cell
 
-RAISES = "raises-exception"  # the tag of a cell that is meant to fail
-# In a request's metadata: {"cell_index": 3, "notebook": "a.ipynb"}, from who runs a whole notebook
-# and so knows more than the kernel does.
-METADATA = "failextract_nb"
 RUN = "_failextract_nb_run"  # the attribute of a thread or future: the run that started it
 # Whether a cell has its number already when pre_run_cell is called (seen in IPython's source).
 _COUNTED_EARLY = IPython.version_info >= (9, 8)
@@ -69,11 +66,22 @@ class CellRun:
         tags = self._metadata.get("tags")
         return tuple(tag for tag in tags if isinstance(tag, str)) if type(tags) is list else ()
 
+    @property
+    def _told(self) -> dict[str, Any]:
+        """By who runs the whole notebook."""
+        told = self._metadata.get(METADATA)
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def tag_to_fail(self) -> str | None:
+        """The tag that says that the cell has to fail; None where it has none."""
+        told = self._told.get("must_fail")
+        return RAISES if RAISES in self.tags else told if isinstance(told, str) else None
+
     def details(self) -> dict[str, Any]:
         """The keys that tell a record's cell."""
         if self._details is None:
-            told = self._metadata.get(METADATA)
-            told = told if isinstance(told, dict) else {}
+            told = self._told
             found = {
                 "cell_id": getattr(self.info, "cell_id", None) or _id_of_source(self.raw),
                 "cell_index": told.get("cell_index"),

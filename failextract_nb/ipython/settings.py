@@ -16,7 +16,7 @@ from failextract_nb.raised import MAX_FRAMES
 _LIMITS = ("max_failures", "max_passed", "max_memory_mb")
 SOURCES = (
     "cell", "expectation", "shell", "run", "display", "callback", "thread", "future", "task",
-    "unraisable",
+    "unraisable", "test",
 )  # fmt: skip
 _RULES = ("redact", "redact_names", "redact_patterns", "redact_exempt")
 _OPTIONS = ("include_locals", "max_depth", "record_interrupts")

@@ -191,6 +191,18 @@ test("a test shows its arguments, its fixtures, and its failing line in the whol
   expect(texts(whole, ".ft-number")[0]).toBe("  15 ");
 });
 
+test("a test under pytest shows its parameters and what it has written", () => {
+  const parameters = { more: "41" };
+  const captured = { "stdout call": "first\nsecond\n", "log setup": "ready" };
+  const element = pane({ ...record("test"), parameters, captured });
+  openAll(element);
+  const summary = summaries(element);
+  expect(summary).toContain("stdout call, 2 lines");
+  expect(summary).toContain("log setup, 1 line");
+  expect(texts(element, "h4")).toEqual(expect.arrayContaining(["Parameters", "Output"]));
+  expect(element.textContent).toContain("first\nsecond\n");
+});
+
 test("a cell shows the line that failed in it; a command its exit code", () => {
   const element = pane(record("shell"));
   openAll(element);
@@ -216,6 +228,7 @@ test("hostile text stays text", () => {
     tags: [evil],
     test_source: evil,
     fixtures: { [evil]: { about: evil, source: evil } },
+    captured: { [evil]: evil },
     [evil]: evil,
   };
   const element = pane(failure);

@@ -20,10 +20,11 @@ from failextract_nb.ipython.sources.unraisable import Unraisable
 from failextract_nb.remember import note_problem
 
 ALL: tuple[type[Source], ...] = (Shell, Shown, Callbacks, Threads, Futures, Tasks, Unraisable)
-# These two are the hooks' own.
-_OF_CELLS = {
+# The hooks' own, and what the plugin of pytest asks for.
+_ELSEWHERE = {
     "cell": "a cell that raises, or does not compile",
     "expectation": "a cell tagged raises-exception that does not raise",
+    "test": "a failing test that pytest or ipytest runs in this session",
 }
 
 
@@ -66,7 +67,7 @@ class Sources:
 
     def told(self) -> list[tuple[str, str, str]]:
         """Name, what it is, and why it is not watched ("" if it is), of every source."""
-        rows = [(name, what, self._why_off(name)) for name, what in _OF_CELLS.items()]
+        rows = [(name, what, self._why_off(name)) for name, what in _ELSEWHERE.items()]
         for source in self._all:
             for name, what in source.names.items():
                 if all(name != known for known, _, _ in rows):

@@ -19,7 +19,7 @@ const TEXTS = [
   "test_source cell_source execution_count notebook frames_omitted exceptions_omitted",
 ].flatMap((names) => names.split(" "));
 const LISTS = ["extracted_code", "locals", "causes", "exceptions", "notes", "test_args"];
-const OBJECTS = ["test_kwargs", "fixtures", "repetition"];
+const OBJECTS = ["test_kwargs", "parameters", "fixtures", "captured", "repetition"];
 
 /** One failure with all that its record holds, whatever shape that has. */
 export function detailPane(detail: Detail, actions: Actions): HTMLElement {
@@ -163,11 +163,22 @@ function tables(failure: Failure): Node[] {
   const args = list(failure.test_args).map((value, place) => [`#${place + 1}`, value]);
   const named = Object.entries(object(failure.test_kwargs));
   const values = Object.fromEntries([...args, ...named]) as Record<string, unknown>;
+  const parameters = object(failure.parameters);
   const fixtures = object(failure.fixtures);
+  const captured = Object.entries(object(failure.captured));
   return [
     ...part(t("Arguments"), ...(args.length + named.length ? [valueTable(values)] : [])),
+    ...part(t("Parameters"), ...(Object.keys(parameters).length ? [valueTable(parameters)] : [])),
     ...part(t("Fixtures"), ...(Object.keys(fixtures).length ? [fixtureTable(fixtures)] : [])),
+    ...part(t("Output"), ...captured.map(([name, said]) => output(name, text(said)))),
   ];
+}
+
+/** What a test has written to one stream in one phase. */
+function output(name: string, said: string): Node {
+  const lines = counted(said.replace(/\n$/, "").split("\n").length, "line");
+  const code = () => [h("pre", { class: "ft-code", tabindex: 0 }, visible(said))];
+  return fold([`${visible(name)}, ${lines}`], code);
 }
 
 /** What else the record holds: keys of the user's own, and known ones of an unknown kind. */

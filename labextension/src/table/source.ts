@@ -44,7 +44,9 @@ export interface Failure extends Raised {
   test_source?: string;
   test_args?: unknown[];
   test_kwargs?: Record<string, unknown>;
+  parameters?: Record<string, string>;
   fixtures?: Record<string, unknown>;
+  captured?: Record<string, string>; // by stream and phase
   tags?: string[];
   cell_id?: string | null;
   cell_source?: string;

@@ -1,0 +1,282 @@
+"""``failextract-nb run``: run notebooks, list what failed, write reports."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import click
+
+from failextract_nb.batch.outcome import NotebookOutcome
+from failextract_nb.cli import BROKEN, FAILED, PASSED
+from failextract_nb.cli.targets import Target, complete_formats, same_twice
+from failextract_nb.report import OutputConfig
+
+
+class Parameter(click.ParamType):  # type: ignore[type-arg]  # old ones take no arguments
+    """``name=value``, where the value is JSON, a Python literal, or else text."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        name, equals, text = str(value).partition("=")
+        if not equals or not name.strip().isidentifier():
+            self.fail(f"{value!r} is not of the form name=value, such as rows=100", param, ctx)
+        return name.strip(), _value(text)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        value = ast.literal_eval(text.strip())
+        json.dumps(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return value
+
+
+class Server(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A CI server, by the beginning of its name; what "auto" finds is "unknown" outside of CI."""
+
+    name = "SERVER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from failextract_nb.ci import resolve
+
+        try:
+            return resolve(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from failextract_nb.ci import CHOICES
+
+        return [CompletionItem(name) for name in CHOICES if name.startswith(incomplete)]
+
+
+def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return [name for name in KernelSpecManager().find_kernel_specs() if name.startswith(incomplete)]
+
+
+@click.command(
+    short_help="Run notebooks and list what fails.",
+    epilog="Exit codes: 0 nothing failed, 1 failures, 2 wrong use, 3 the run itself broke or a "
+    "report could not be written, 130 interrupted.",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Notebooks that run at a time.  [default: the number of cores]",
+)
+@click.option(
+    "-t",
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Seconds that a cell may take. It is interrupted then, which is a failure of its own "
+    "kind, and the rest still runs.",
+)
+@click.option(
+    "-o",
+    "--output-dir",
+    type=click.Path(file_okay=False),
+    metavar="D",
+    help="Write the executed notebooks into this folder, in their relative folders. Without it "
+    "they are written nowhere; the originals are never changed.",
+)
+@click.option(
+    "-r",
+    "--report",
+    "reports",
+    type=Target(),
+    multiple=True,
+    shell_complete=complete_formats,
+    help="Write a report; may be repeated. The format is that of the extension, or stands after a "
+    "colon; - is stdout, and the listing then goes to stderr.",
+)
+@click.option(
+    "--keep-going/--stop",
+    default=True,
+    help="--stop: the first failing cell is the last one of its notebook, and no other notebook "
+    "begins.  [default: --keep-going]",
+)
+@click.option(
+    "-p",
+    "--param",
+    "parameters",
+    type=Parameter(),
+    multiple=True,
+    help="Give a variable of each notebook a value: after its first cell that is tagged "
+    "'parameters' has run, or before the first cell where there is none. No cell is added.",
+)
+@click.option(
+    "--expect",
+    multiple=True,
+    metavar="TAG",
+    help="Cells with this tag have to fail, too, as those tagged 'raises-exception': one that "
+    "does not fail is a failure. May be repeated.",
+)
+@click.option("--kernel", metavar="NAME", shell_complete=_kernels, help="Run all in this kernel.")
+@click.option(
+    "--ci",
+    "server",
+    type=Server(),
+    default="auto",
+    metavar="auto|NAME|off",
+    help="Tell a CI server what failed, in its own way. auto finds out whether this is one: "
+    "github_actions, gitlab, jenkins, circleci, azure or buildkite.  [default: auto]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress; nothing at all if nothing failed.")
+def run(
+    *,
+    paths: Sequence[str],
+    jobs: int | None,
+    timeout: float | None,
+    output_dir: str | None,
+    reports: tuple[OutputConfig, ...],
+    keep_going: bool,
+    parameters: Sequence[tuple[str, Any]],
+    expect: tuple[str, ...],
+    kernel: str | None,
+    server: str,
+    quiet: bool,
+) -> int:
+    """Run notebooks, each in its own kernel, and list every cell that fails.
+
+    A PATH is a notebook, or a folder with notebooks at any depth. All cells are run, also after one
+    that failed; cells that fail only because of it are told apart. Whatever fails counts: cells,
+    and what they do not notice, such as !commands, threads and tasks.
+
+    \b
+    Examples:
+      failextract-nb run analysis.ipynb
+      failextract-nb run notebooks/ --jobs 4 --timeout 600 --output-dir executed/
+      failextract-nb run notebooks/ --report failures.html --report ci.junit.xml
+      failextract-nb run train.ipynb --param epochs=3 --param 'name="quick"'
+      failextract-nb run notebooks/ --report -:jsonl --quiet | jq .exception_type
+    """  # noqa: D301  # for click
+    from failextract_nb.batch import finding
+
+    if twice := same_twice(reports):
+        raise click.UsageError(f"two reports would be written to {twice}; give each its own file")
+    try:
+        found = finding.notebooks_in(paths, without=output_dir)
+        outputs = finding.outputs_of(found, output_dir) if output_dir else {}
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    from failextract_nb.batch.notebook import Job
+
+    work = [
+        Job(
+            os.path.abspath(path),
+            finding.name_of(path),
+            timeout=timeout,
+            output=outputs.get(path),
+            keep_going=keep_going,
+            parameters=dict(parameters),
+            expect=expect,
+            kernel=kernel,
+        )
+        for path in found
+    ]
+    return _run(
+        work,
+        min(jobs or _cores(), len(work)),
+        reports,
+        keep_going=keep_going,
+        server=server,
+        quiet=quiet,
+    )
+
+
+def _run(
+    work: Sequence[Any],
+    at_a_time: int,
+    reports: Sequence[OutputConfig],
+    *,
+    keep_going: bool,
+    server: str,
+    quiet: bool,
+) -> int:
+    from rich.console import Console
+
+    from failextract_nb.batch import listing, progress, runner
+    from failextract_nb.batch.notebook import Stop
+    from failextract_nb.ci import report
+    from failextract_nb.foreign import harmless
+
+    started, stop = perf_counter(), Stop()
+    errors = Console(stderr=True, highlight=False)
+    with runner.interruptible(stop, lambda: errors.show_cursor(True)) as interrupted:
+        with progress.shown(len(work), errors, quiet) as watch:
+            books = runner.run_here(work, at_a_time, watch, stop, keep_going)
+        unwritten = [problem for one in reports if (problem := _save(one, books))]
+    to_stdout = any(one.path is None for one in reports)
+    screen = errors if to_stdout else Console(highlight=False)
+    code = _exit_code(books, unwritten)
+    if not quiet or code or interrupted.signal:
+        for line in listing.lines(books, perf_counter() - started):
+            _print(screen, line)
+    for problem in unwritten:
+        _print(errors, harmless(problem), style="bold red")
+    report(books, server, stream=sys.stderr if to_stdout else None)
+    return interrupted.exit_code if interrupted.signal else code
+
+
+def _exit_code(books: Sequence[NotebookOutcome], unwritten: Sequence[str]) -> int:
+    from failextract_nb.batch.outcome import unexpected
+
+    if unwritten or any(book.broken for book in books):
+        return BROKEN
+    return FAILED if unexpected(books) else PASSED
+
+
+def _save(config: OutputConfig, books: Sequence[NotebookOutcome]) -> str:
+    """Write a report; what went wrong, "" for nothing."""
+    from failextract_nb import report
+    from failextract_nb.batch.outcome import totals
+    from failextract_nb.ci import save_cases
+
+    try:
+        if config.format == "junit":
+            save_cases(config.path, books)
+        else:
+            report.save(config, [one for book in books for one in book.failures], [], totals(books))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads it has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, ImportError) as error:
+        return f"the report {config.path or '-'} was not written: {error}"
+    return ""
+
+
+def _print(screen: Any, line: Any, style: str = "") -> None:
+    from contextlib import suppress
+
+    with suppress(BrokenPipeError):
+        screen.print(line, style=style or None, soft_wrap=True, markup=False)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
