@@ -151,11 +151,7 @@ class Passed(TypedDict, total=False):
 
 
 UNKNOWN = "unknown"
-_PASSED_DEFAULTS: dict[str, Any] = {
-    "test_name": UNKNOWN,
-    "test_module": UNKNOWN,
-    "test_file": UNKNOWN,
-}
+_PASSED_DEFAULTS: dict[str, Any] = dict.fromkeys(("test_name", "test_module", "test_file"), UNKNOWN)
 _FAILURE_DEFAULTS: dict[str, Any] = {
     **_PASSED_DEFAULTS,
     "origin": "manual",

@@ -13,7 +13,6 @@ from typing import Any
 
 from failextract_nb import failure, formats
 from failextract_nb.failure import Failure, Passed
-from failextract_nb.foreign import harmless
 from failextract_nb.formats import NotAReport, OutputFormatter
 from failextract_nb.formats._base import visible
 
@@ -120,6 +119,8 @@ def save(
 
 def _print(chunks: Iterable[str]) -> None:
     """Write to standard output; what a message holds gives no orders to who shows it."""
+    from failextract_nb.foreign import harmless
+
     out, chunk = sys.stdout, "\n"
     is_terminal, is_log = out.isatty(), _is_log(out)
     for chunk in chunks:
