@@ -15,6 +15,10 @@ _TAG = "tag:yaml.org,2002:"
 _WIDE = 1_000_000  # characters: never fold a line
 
 
+SAFE_VERSION = "6.0.4"  # of PyYAML; those before it end the process where text is nested very deep
+MAX_DEPTH = 1_000
+
+
 class YAMLFormatter(WholeFormatter):
     """One YAML document, written record by record; ``yaml.safe_load`` reads it."""
 
@@ -30,6 +34,8 @@ class YAMLFormatter(WholeFormatter):
     def parts(self, text: str) -> Mapping[str, Any]:
         yaml = _yaml()
         try:
+            if yaml.__version__ < SAFE_VERSION:
+                _check_depth(yaml, text)
             data = yaml.load(text, Loader=_loader())
         # PyYAML lets other errors through for what looks like a date or a number and is none.
         except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
@@ -96,6 +102,17 @@ def _dumper() -> Any:
 
     Dumper.add_multi_representer(object, lambda _, value: _text_node(yaml, str(value)))
     return Dumper
+
+
+def _check_depth(yaml: Any, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotAReport("it is nested too deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 @cache

@@ -29,7 +29,8 @@ class CellRun:
     """One execution of a cell; ``outer`` is the run whose magic (``%%capture``) runs this one."""
 
     __slots__ = (
-        "_details", "count", "finished", "info", "ip", "outer", "read", "recorded", "started",
+        "_details", "_metadata", "count", "finished", "info", "ip", "outer", "read", "recorded",
+        "started",
     )  # fmt: skip
 
     def __init__(self, ip: Any, info: Any, count: int | None, outer: CellRun | None = None) -> None:
@@ -42,6 +43,8 @@ class CellRun:
         self.recorded = False  # something of this run has failed
         self.read: set[tuple[str, str]] = set()  # kinds of errors read from its futures
         self._details: dict[str, Any] | None = None
+        # Of the request that the cell came with; who asks later may be answering another one.
+        self._metadata = getattr(info, "cell_meta", None) or _request(ip)
 
     @property
     def raw(self) -> str:
@@ -54,11 +57,6 @@ class CellRun:
         while run.outer is not None:
             run = run.outer
         return run
-
-    @property
-    def _metadata(self) -> dict[str, Any]:
-        """Of the request that the cell came with."""
-        return getattr(self.info, "cell_meta", None) or _request(self.ip, self)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -154,10 +152,8 @@ def _id_of_source(source: str) -> str:
     return f"source:{digest.hexdigest()[:12]}"
 
 
-def _request(ip: Any, run: CellRun) -> dict[str, Any]:
-    """The metadata of the request that this cell came with, from IPython that passes none on."""
+def _request(ip: Any) -> dict[str, Any]:
+    """The metadata of the request that is answered now, from IPython that passes none on."""
     kernel = getattr(ip, "kernel", None)
-    if kernel is None or run.finished:
-        return {}
-    metadata = kernel.get_parent().get("metadata")
+    metadata = kernel.get_parent().get("metadata") if kernel is not None else None
     return metadata if isinstance(metadata, dict) else {}
