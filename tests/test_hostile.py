@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
 
 import pytest
 
@@ -433,77 +432,96 @@ def test_a_signal_handler_that_fails_in_the_middle_of_a_change(extractor):
     assert len({one["id"] for one in extractor.failures}) == added + len(handled)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the platform has no such signal")
-def test_a_function_that_fails_in_a_handler_is_recorded(extractor):
-    """In the middle of a capture, of a change, of a clear; only a repr that fails is no failure."""
-    handled = []
+# The lock of coverage would stay locked after an interrupt, or be asked for again by a handler.
+UNMEASURED = {"COVERAGE_PROCESS_START": None, "COVERAGE_PROCESS_CONFIG": None}
 
-    @extract_on_failure
-    def in_handler():
-        raise KeyError(len(handled))
 
-    def handler(_number, _frame):
-        if not _budget.is_asking():
-            handled.append(1)
-            with pytest.raises(KeyError):
-                in_handler()
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no timers")
+def test_a_function_that_fails_in_a_handler_is_recorded(run_python):
+    """In the middle of a capture, of a change; only while a repr is asked it is not."""
+    run_python(
+        """
+        import signal
+        from failextract_nb import FailureExtractor, _budget, extract_on_failure
+        extractor, handled = FailureExtractor(), []
 
-    @extract_on_failure
-    def plain(values):
-        raise ValueError(values)
+        @extract_on_failure
+        def in_handler():
+            raise KeyError(len(handled))
 
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
+        def handler(_number, _frame):
+            if not _budget.is_asking():
+                handled.append(1)
+                try:
+                    in_handler()
+                except KeyError:
+                    pass
+
+        @extract_on_failure
+        def plain(values):
+            raise ValueError(values)
+
+        signal.signal(signal.SIGALRM, handler)
         failed = 0
-        while len(handled) < 60:
+        while len(handled) < 100:
             # One at a time: handlers in handlers would end in a RecursionError of their own.
             signal.setitimer(signal.ITIMER_REAL, 0.0001 + 0.00002 * (failed % 50))
-            with pytest.raises(ValueError, match="1"):
+            try:
                 plain([1, {"a": 2}])
-            failed += 1
+            except ValueError:
+                failed += 1
             if failed == 20:
                 extractor.set_memory_limits(max_failures=10**6)
-    finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    counts = extractor.get_statistics()["by_exception_type"]
-    assert extractor.get_statistics()["problems"] == []
-    assert counts == {"ValueError": failed, "KeyError": len(handled)}
+        assert extractor.get_statistics()["problems"] == []
+        counts = extractor.get_statistics()["by_exception_type"]
+        assert counts == {"ValueError": failed, "KeyError": len(handled)}, (counts, failed)
+        """,
+        **UNMEASURED,
+    )
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no timers")
 @pytest.mark.parametrize("clears", [False, True])
-def test_an_interrupt_at_any_moment_leaves_the_store_whole(extractor, clears):
+def test_an_interrupt_at_any_moment_leaves_the_store_whole(run_python, clears):
     """Its lock is free, its counts are those of its records, and it takes more."""
-    interrupts = 0
+    run_python(
+        f"""
+        import signal, threading
+        from collections import Counter
+        from failextract_nb import FailureExtractor
+        extractor, interrupts = FailureExtractor(), 0
+        extractor.set_memory_limits(warn_at=10**9)
 
-    def handler(_number, _frame):
-        raise KeyboardInterrupt
+        def handler(_number, _frame):
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
+        signal.signal(signal.SIGALRM, handler)
         while interrupts < 200:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.0001 + 0.00001 * (interrupts % 50))
                 for number in range(1000):
-                    extractor.add_failure({"exception_type": f"Plain{number % 3}"})
-                    if clears and number % 3 == 0:
+                    extractor.add_failure({{"exception_type": f"Plain{{number % 3}}"}})
+                    if {clears} and number % 3 == 0:
                         extractor.clear()
             except KeyboardInterrupt:
                 interrupts += 1
-    finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    other = threading.Thread(target=extractor.add_failure, args=({"exception_type": "Last"},))
-    other.start()
-    other.join(timeout=20)
-    assert not other.is_alive()
-    kept = Counter(one["exception_type"] for one in extractor.failures)
-    assert extractor.get_statistics()["by_exception_type"] == kept
-    assert extractor.get_statistics()["failure_count"] == kept.total()
-    assert all(extractor._store.failures.get(one["id"]) is one for one in extractor.failures)
-    extractor.clear()
-    assert extractor.get_statistics()["memory_usage_mb"] == 0
+        other = threading.Thread(
+            target=extractor.add_failure, args=({{"exception_type": "Last"}},), daemon=True
+        )
+        other.start()
+        other.join(timeout=20)
+        assert not other.is_alive()
+        kept = Counter(one["exception_type"] for one in extractor.failures)
+        assert extractor.get_statistics()["by_exception_type"] == kept
+        assert extractor.get_statistics()["failure_count"] == kept.total()
+        assert all(extractor._store.failures.get(one["id"]) is one for one in extractor.failures)
+        extractor.clear()
+        assert extractor.get_statistics()["memory_usage_mb"] == 0
+        """,
+        **UNMEASURED,
+    )
 
 
 def test_a_finalizer_that_fails_in_the_middle_of_a_change(extractor, monkeypatch):
