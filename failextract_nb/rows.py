@@ -104,7 +104,7 @@ def equality(record: Record) -> tuple[Any, ...]:
 def _group(record: Record) -> int:
     """One number for all equal failures: 64 bits, so that a hundred thousand need no more."""
     found = equality(record)
-    try:
+    try:  # not by way of _hashable: it would be hashed twice, for each of a hundred thousand
         return hash(found)
     except TypeError:  # a list or so, in a record of a user's
         return hash(repr(found))

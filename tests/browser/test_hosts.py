@@ -247,4 +247,5 @@ def test_a_notebook_without_a_kernel_shows_the_static_table(page, lab, executed,
     check_static(notebook.panel.locator(".jp-OutputArea-output").last)
     # ipywidgets looks for the kernel of any widget that it finds in a notebook.
     assert all("reading 'kernel'" in error for error in watch.errors), watch.errors
+    assert watch.foreign == []  # forget() forgets that, too
     watch.forget()
