@@ -86,9 +86,11 @@ def masks_among(texts: Iterable[str]) -> int:
 
 def count_masks(record: dict[str, Any]) -> None:
     """Say in ``record`` how many values were removed from it, where some were."""
+    known = record.get("redacted")
     if rules.hidden and (count := masks_in(record)):
-        known = record.get("redacted")
         record["redacted"] = max(count, known) if type(known) is int else count
+    elif type(known) is int and known < 0:  # a user has written it
+        del record["redacted"]
 
 
 def redact(text: str) -> str:

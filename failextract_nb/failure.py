@@ -56,7 +56,7 @@ class Raised(TypedDict, total=False):
     exception_type: str
     exception_module: str
     exception_message: str
-    notes: list[Any]  # texts; an override of the user's may have put in something else
+    notes: list[Any]  # texts, but for what an override has put in
     extracted_code: list[Frame]
     locals: list[dict[str, str] | None]  # parallel to ``extracted_code``
     frames_omitted: int
@@ -97,8 +97,8 @@ class Failure(Raised, total=False):
 
     id: str
     # cell, function, block, shell, run, display, callback, thread, future, task, unraisable,
-    # expectation, test, or what add_failure was handed ("manual"); of a notebook that is run from
-    # outside also timeout, kernel, start, unreadable, worker
+    # expectation, test, dask, or what add_failure was handed ("manual"); of a notebook that is run
+    # from outside also timeout, kernel, start, unreadable, worker
     origin: str
     timestamp: str  # ISO 8601 with the offset, UTC
     test_name: str
@@ -109,8 +109,7 @@ class Failure(Raised, total=False):
     thread_id: int
     thread_name: str
     process_id: int
-    # where known
-    duration: float  # seconds
+    duration: float  # seconds; this and the following where known
     test_source: str
     test_args: list[Any]  # texts, but for what a user has handed in
     test_kwargs: dict[str, Any]
@@ -118,7 +117,7 @@ class Failure(Raised, total=False):
     contexts: list[Context]
     tags: list[str]
     cell_id: str | None
-    cell_index: int  # place in the notebook, from 0, where who runs the cell has told it
+    cell_index: int  # place in the notebook, from 0
     cell_source: str
     notebook_line: int  # of the notebook's file, where the failing line stands
     blocked_by: Blocker
@@ -135,6 +134,8 @@ class Failure(Raised, total=False):
     captured: dict[str, str]  # what it has written, by stream and phase: "stdout call"
     assertion: Assertion
     subtest: str  # "[message] (name=value)"
+    dask: dict[str, Any]  # key and dependencies of a task, worker; of one lost also its tasks
+    attempts: int  # how often a task has failed; where failures are only counted, how many
     redacted: int  # values that were removed from this record, where some were
 
 
@@ -204,9 +205,8 @@ def now() -> str:
     return f"{_second(second)}.{moment % 1_000_000:06}+00:00"
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # failures come in bursts, and the date is slow
 def _second(second: int) -> str:
-    """Failures come in bursts, and the date is the slow part of a moment's text."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

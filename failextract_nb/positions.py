@@ -92,7 +92,10 @@ _LIBRARY_PREFIXES = tuple(
 )
 _MACHINERY = (
     _HERE,
-    *(f"{os.sep}{name}{os.sep}" for name in ("IPython", "ipykernel", "asyncio", "traitlets")),
+    *(
+        f"{os.sep}{name}{os.sep}"
+        for name in ("IPython", "ipykernel", "asyncio", "traitlets", "distributed", "dask")
+    ),
 )
 
 
@@ -216,13 +219,19 @@ def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
 
 def span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
     """First line, last line, first column, last column (in bytes) of an instruction."""
-    if lasti < 0:
+    if lasti < 0 or _is_stand_in(code):
         return (None, None, None, None)
     return next(islice(code.co_positions(), lasti // 2, None), (None, None, None, None))
 
 
+def _is_stand_in(code: CodeType) -> bool:
+    """Whether it only bears the name of one that ran elsewhere: tblib's, of Dask's tracebacks."""
+    return not code.co_qualname.endswith(code.co_name)
+
+
 def _function(code: CodeType) -> str:
-    return code.co_qualname.replace("<locals>.", "")
+    name = code.co_name if _is_stand_in(code) else code.co_qualname
+    return name.replace("<locals>.", "")
 
 
 def _characters(line: str, offset: int) -> int:

@@ -33,6 +33,15 @@ def nobody_asks() -> bool:
 # process are recorded.
 wants_tests: Callable[[], bool] = nobody_asks
 
+
+def nobody_told(_error: BaseException) -> Failure | None:
+    """What fails here, nobody else has told of."""
+    return None
+
+
+# Who watches a cluster says here which of its failures an exception without a mark is.
+told_of: Callable[[BaseException], Failure | None] = nobody_told
+
 _IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
 _HOME = "home"  # on the mark only: the process whose store has taken the record in
 
@@ -55,7 +64,7 @@ def remember(
         if not capture.is_failure(error, origin):
             return None
         details = {**cell_details(), **(details or {})}
-        known = capture.mark_of(error)
+        known = capture.mark_of(error) or told_of(error)
         if known is not None and not _is_again(known, origin, details):
             return _met_before(error, known, origin, name, details)
         if known is not None:
@@ -105,6 +114,38 @@ def captured(
         return None
 
 
+def is_here(known: Mapping[str, Any]) -> bool:
+    """Whether this record, of a mark, was stored in this process since the last clear()."""
+    return known.get(_HOME) == _home()
+
+
+def of_elsewhere(record: Mapping[str, Any], attempts: int) -> None:
+    """Store a failure that another process has told; ``attempts`` are those that are known of it.
+
+    A door may have met its exception already, and stays in the record.  Raises nothing.
+    """
+    try:
+        extractor = FailureExtractor()
+        known = FailureExtractor._store.failures.get(str(record.get("id")))
+        told = {**_at_home(record), "attempts": attempts}
+        if known is None:
+            extractor.add_failure(told)
+        elif attempts == 1:  # a cell has read the result before we were told
+            extractor.add_context(known["id"], {"attempts": 1})
+        else:
+            extractor.add_failure({**known, **told, "contexts": known.get("contexts", [])})
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
+        note_problem("a failure of another process was not recorded", problem)
+
+
+def _at_home(record: Mapping[str, Any]) -> dict[str, Any]:
+    from failextract_nb.home import at_home
+
+    return at_home({key: value for key, value in record.items() if key != _HOME})
+
+
 def store(record: dict[str, Any]) -> Failure:
     """Store what ``captured`` has given, here or in a worker; return it as it is kept.
 
@@ -138,7 +179,7 @@ def store_passed(record: Mapping[str, Any]) -> None:
 def is_told(error: BaseException, origin: str, count: int | None) -> bool:
     """Whether a door of this origin has recorded ``error`` already, of the cell with this count."""
     known = capture.mark_of(error)
-    if known is None or known.get(_HOME) != _home():
+    if known is None or not is_here(known):
         return False
     doors = [context["origin"] for context in known.get("contexts", [])]
     return origin in doors and (count is None or known.get("execution_count") in (None, count))
@@ -192,10 +233,9 @@ def _met_before(
     changes = _added(known, origin, name, details)
     record = cast("Failure", {**known, **changes})
     extractor = FailureExtractor()
-    if known.get(_HOME) == _home():
-        extractor.add_context(known["id"], changes)
-    else:  # from another process, or the first door could not store it
-        extractor.add_failure({key: value for key, value in record.items() if key != _HOME})
+    # What is not stored here comes from another process, or the first door could not store it.
+    if not extractor.add_context(known["id"], changes) and not is_here(known):
+        extractor.add_failure(_at_home(record))
     _mark_stored(error, record)
     return known["id"]
 

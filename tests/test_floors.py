@@ -26,9 +26,10 @@ FLOORS = [
         "view",
     }
     | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"},
-    {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
+    {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"}
+    | {"home"},
     {"widget"},
-    {"decorator", "wrappers", "block", "ipython", "batch", "ci", "cli", "__main__"}
+    {"decorator", "wrappers", "block", "ipython", "batch", "ci", "cli", "dask", "__main__"}
     | {"pytest_plugin", "pytest_recorder", "pytest_details"},
 ]
 # The magic that takes code from run_cell_magic is a block around it.
@@ -38,14 +39,25 @@ DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")} | {
     ("pytest_recorder", "pytest_details"),
 }
 DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
+DOORS_THAT_OPEN_DOORS |= {("dask", "batch")}  # the records that nothing is raised for
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
-HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click"}
+HEAVY |= {
+    "nbclient",
+    "nbformat",
+    "jupyter_client",
+    "psutil",
+    "rich",
+    "click",
+    "distributed",
+    "dask",
+}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.
 MAY_BE_HEAVY = {
     "ipython": {"IPython", "traitlets"},
     "batch": {"nbclient", "jupyter_client"},  # where a notebook is run
     "cli": {"click"},
+    "dask": {"distributed", "dask"},
     "widget": {"anywidget", "numpy", "orjson", "traitlets"},
 }
 

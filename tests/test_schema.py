@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 from conftest import example, fail, violation
+from hypothesis import example as also
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -186,6 +187,7 @@ NESTED = {
 @given(
     st.dictionaries(KEYS, JSON, max_size=6), st.fixed_dictionaries({}, optional=NESTED), KEYS, JSON
 )
+@also({"redacted": -1}, {}, "redacted", -2)
 def test_whatever_is_handed_in_the_record_is_valid(record, nested, key, value):
     """Keys of ours with values of any shape, when it is added and when more is added to it."""
     extractor = FailureExtractor()

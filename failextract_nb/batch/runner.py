@@ -30,8 +30,9 @@ def run_on(
     *,
     stop: Stop,
     keep_going: bool = True,
+    done: Callable[[NotebookOutcome], object] = id,
 ) -> list[NotebookOutcome]:
-    """What became of each, in the order of ``jobs``.
+    """What became of each, in the order of ``jobs``; ``done`` is told of each as it ends.
 
     ``run_one`` is what the executor is given with each job.  A notebook that it loses is run again,
     once.  Nothing more begins once ``stop`` is set, or where something has failed and we are not to
@@ -57,6 +58,7 @@ def run_on(
                 continue
             else:
                 found[place] = lost(jobs[place], error)
+            done(found[place])
             goes_on = goes_on and (keep_going or found[place].outcome != FAILED)
     return [found.get(place) or not_begun(job) for place, job in enumerate(jobs)]
 

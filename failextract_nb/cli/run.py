@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -14,64 +14,9 @@ import click
 
 from failextract_nb.batch.outcome import NotebookOutcome
 from failextract_nb.cli import BROKEN, FAILED, PASSED
+from failextract_nb.cli.options import Broken, Parameter, Server, kernels
 from failextract_nb.cli.targets import Target, complete_formats, same_twice
 from failextract_nb.report import OutputConfig
-
-
-class Parameter(click.ParamType):  # type: ignore[type-arg]  # old ones take no arguments
-    """``name=value``, where the value is JSON, a Python literal, or else text."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Any]:
-        name, equals, text = str(value).partition("=")
-        if not equals or not name.strip().isidentifier():
-            self.fail(f"{value!r} is not of the form name=value, such as rows=100", param, ctx)
-        return name.strip(), _value(text)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        value = ast.literal_eval(text.strip())
-        json.dumps(value)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
-    return value
-
-
-class Server(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A CI server, by the beginning of its name; what "auto" finds is "unknown" outside of CI."""
-
-    name = "SERVER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from failextract_nb.ci import resolve
-
-        try:
-            return resolve(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-    def shell_complete(
-        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        from failextract_nb.ci import CHOICES
-
-        return [CompletionItem(name) for name in CHOICES if name.startswith(incomplete)]
-
-
-def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    return [name for name in KernelSpecManager().find_kernel_specs() if name.startswith(incomplete)]
 
 
 @click.command(
@@ -135,7 +80,7 @@ def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     help="Cells with this tag have to fail, too, as those tagged 'raises-exception': one that "
     "does not fail is a failure. May be repeated.",
 )
-@click.option("--kernel", metavar="NAME", shell_complete=_kernels, help="Run all in this kernel.")
+@click.option("--kernel", metavar="NAME", shell_complete=kernels, help="Run all in this kernel.")
 @click.option(
     "--ci",
     "server",
@@ -144,6 +89,14 @@ def _kernels(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     metavar="auto|NAME|off",
     help="Tell a CI server what failed, in its own way. auto finds out whether this is one: "
     "github_actions, gitlab, jenkins, circleci, azure or buildkite.  [default: auto]",
+)
+@click.option(
+    "--dask",
+    "cluster",
+    metavar="ADDRESS",
+    help="Run them on the workers of the Dask cluster whose scheduler has this address, such as "
+    "tcp://10.0.0.5:8786. The workers have to see the same folders. A notebook whose worker is "
+    "lost runs again on another, once.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress; nothing at all if nothing failed.")
 def run(
@@ -158,6 +111,7 @@ def run(
     expect: tuple[str, ...],
     kernel: str | None,
     server: str,
+    cluster: str | None,
     quiet: bool,
 ) -> int:
     """Run notebooks, each in its own kernel, and list every cell that fails.
@@ -173,6 +127,7 @@ def run(
       failextract-nb run notebooks/ --report failures.html --report ci.junit.xml
       failextract-nb run train.ipynb --param epochs=3 --param 'name="quick"'
       failextract-nb run notebooks/ --report -:jsonl --quiet | jq .exception_type
+      failextract-nb run notebooks/ --dask tcp://10.0.0.5:8786
     """  # noqa: D301  # for click
     from failextract_nb.batch import finding
 
@@ -200,35 +155,39 @@ def run(
     ]
     return _run(
         work,
-        min(jobs or _cores(), len(work)),
+        jobs,
         reports,
         keep_going=keep_going,
         server=server,
+        cluster=cluster,
         quiet=quiet,
     )
 
 
 def _run(
     work: Sequence[Any],
-    at_a_time: int,
+    jobs: int | None,
     reports: Sequence[OutputConfig],
     *,
     keep_going: bool,
     server: str,
+    cluster: str | None,
     quiet: bool,
 ) -> int:
     from rich.console import Console
 
-    from failextract_nb.batch import listing, progress, runner
+    from failextract_nb.batch import listing, progress
     from failextract_nb.batch.notebook import Stop
+    from failextract_nb.batch.runner import interruptible
     from failextract_nb.ci import report
     from failextract_nb.foreign import harmless
 
     started, stop = perf_counter(), Stop()
     errors = Console(stderr=True, highlight=False)
-    with runner.interruptible(stop, lambda: errors.show_cursor(True)) as interrupted:
-        with progress.shown(len(work), errors, quiet) as watch:
-            books = runner.run_here(work, at_a_time, watch, stop, keep_going)
+    with interruptible(stop, lambda: errors.show_cursor(True)) as interrupted:
+        with _runner(cluster) as run_all, progress.shown(len(work), errors, quiet) as watch:
+            at_a_time = jobs or (len(work) if cluster else _cores())
+            books = run_all(work, min(at_a_time, len(work)), watch, stop, keep_going=keep_going)
         unwritten = [problem for one in reports if (problem := _save(one, books))]
     to_stdout = any(one.path is None for one in reports)
     screen = errors if to_stdout else Console(highlight=False)
@@ -240,6 +199,29 @@ def _run(
         _print(errors, harmless(problem), style="bold red")
     report(books, server, stream=sys.stderr if to_stdout else None)
     return interrupted.exit_code if interrupted.signal else code
+
+
+@contextmanager
+def _runner(cluster: str | None) -> Iterator[Any]:
+    """What runs notebooks: here, or on the workers of a cluster."""
+    if cluster is None:
+        from failextract_nb.batch.runner import run_here
+
+        yield run_here
+        return
+    try:
+        from failextract_nb.batch.cluster import connected, run_there
+    except ImportError as error:
+        raise click.UsageError(
+            "--dask needs Dask's scheduler; pip install 'failextract-nb[dask]'"
+        ) from error
+    try:
+        with connected(cluster) as client:
+            yield partial(run_there, client)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except (OSError, ImportError) as error:
+        raise Broken(str(error)) from error
 
 
 def _exit_code(books: Sequence[NotebookOutcome], unwritten: Sequence[str]) -> int:

@@ -203,6 +203,16 @@ test("a test under pytest shows its parameters and what it has written", () => {
   expect(element.textContent).toContain("first\nsecond\n");
 });
 
+test("a task of a cluster shows where it was, and how often", () => {
+  const dask = { key: "load-7", worker: "tcp://10.0.0.4:8786", dependencies: ["read-1", "read-2"] };
+  const element = pane({ ...record("test"), dask, attempts: 3 });
+  const part = [...element.querySelectorAll(".ft-part")].find((one) =>
+    one.textContent!.startsWith("Cluster"),
+  )!;
+  for (const said of ["load-7", "tcp://10.0.0.4:8786", "read-2", "attempts"])
+    expect(part.textContent).toContain(said);
+});
+
 test("a cell shows the line that failed in it; a command its exit code", () => {
   const element = pane(record("shell"));
   openAll(element);

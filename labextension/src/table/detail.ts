@@ -16,10 +16,10 @@ interface Actions {
 const TEXTS = [
   "exception_type exception_module exception_message exception_traceback expected",
   "origin timestamp test_name test_file line_number thread_name duration tags command exit_code",
-  "test_source cell_source execution_count notebook frames_omitted exceptions_omitted",
+  "test_source cell_source execution_count notebook frames_omitted exceptions_omitted attempts",
 ].flatMap((names) => names.split(" "));
 const LISTS = ["extracted_code", "locals", "causes", "exceptions", "notes", "test_args"];
-const OBJECTS = ["test_kwargs", "parameters", "fixtures", "captured", "repetition"];
+const OBJECTS = ["test_kwargs", "parameters", "fixtures", "captured", "repetition", "dask"];
 
 /** One failure with all that its record holds, whatever shape that has. */
 export function detailPane(detail: Detail, actions: Actions): HTMLElement {
@@ -166,10 +166,13 @@ function tables(failure: Failure): Node[] {
   const parameters = object(failure.parameters);
   const fixtures = object(failure.fixtures);
   const captured = Object.entries(object(failure.captured));
+  const { attempts } = failure;
+  const task = { ...object(failure.dask), ...(attempts === undefined ? {} : { attempts }) };
   return [
     ...part(t("Arguments"), ...(args.length + named.length ? [valueTable(values)] : [])),
     ...part(t("Parameters"), ...(Object.keys(parameters).length ? [valueTable(parameters)] : [])),
     ...part(t("Fixtures"), ...(Object.keys(fixtures).length ? [fixtureTable(fixtures)] : [])),
+    ...part(t("Cluster"), ...(Object.keys(task).length ? [valueTable(task)] : [])),
     ...part(t("Output"), ...captured.map(([name, said]) => output(name, text(said)))),
   ];
 }

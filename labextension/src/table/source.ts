@@ -55,6 +55,8 @@ export interface Failure extends Raised {
   command?: string;
   exit_code?: number;
   expected?: boolean;
+  dask?: Record<string, unknown>; // of a task on a cluster
+  attempts?: number;
   redacted?: number; // values that were removed
 }
 
