@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import threading
@@ -21,6 +22,7 @@ from failextract_nb.batch.outcome import CellOutcome, NotebookOutcome
 from failextract_nb.batch.runner import run_on
 
 CONNECT_WITHIN = 10  # seconds
+KNOWN_WITHIN = 10.0  # seconds until a scheduler has heard of a task that was submitted
 STOP_WITHIN = 20.0  # seconds in which workers have to say what was done, after Ctrl-C
 TELL_EVERY = 0.2  # seconds between two steps of a notebook that are told
 LOOK_EVERY = 1.0  # seconds between two looks whether somebody still waits for a notebook
@@ -57,6 +59,13 @@ def run_there(
 
     Raises ImportError where the cluster does not have this package.
     """
+    try:
+        client.run_on_scheduler(_answer)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"the cluster at {client.scheduler_info()['address']} cannot import {error.name}: "
+            "install 'failextract-nb[run,dask]' for its scheduler and its workers"
+        ) from error
     run = uuid.uuid4().hex
     topic = f"failextract_nb-run-{run}"
     client.subscribe_topic(topic, lambda event: _step(event[1], watch))
@@ -84,11 +93,7 @@ class _Workers(Executor):
         key = f"failextract-nb-{uuid.uuid4().hex}"
         theirs = self._client.submit(fn, *args, key=key, pure=False, **kwargs)
         self.waiting[key] = theirs
-        try:
-            self._client.run_on_scheduler(_no_second_try, key)
-        except ModuleNotFoundError as error:
-            theirs.cancel()
-            raise _missing(self._client, error) from error
+        self._client.run_on_scheduler(_no_second_try, key)
         ours: Future[Any] = Future()
         theirs.add_done_callback(partial(self._done, ours))
         return ours
@@ -108,19 +113,17 @@ class _Workers(Executor):
             one.cancel()
 
 
-def _missing(client: distributed.Client, error: ModuleNotFoundError) -> ImportError:
-    address = client.scheduler_info()["address"]
-    return ImportError(
-        f"the cluster at {address} cannot import {error.name}: install "
-        "'failextract-nb[run,dask]' for its scheduler and its workers"
-    )
+def _answer() -> None:
+    """Shows that a scheduler can import this."""
 
 
-def _no_second_try(key: str, dask_scheduler: Any = None) -> None:
+async def _no_second_try(key: str, dask_scheduler: Any = None) -> None:
     """On the scheduler: give this task up with its first worker.  We decide what runs again."""
-    task = dask_scheduler.tasks.get(key)
-    if task is not None:
-        task.suspicious = dask_scheduler.allowed_failures
+    late = monotonic() + KNOWN_WITHIN
+    while key not in dask_scheduler.tasks and monotonic() < late:  # noqa: ASYNC110  # nobody tells
+        await asyncio.sleep(0.001)
+    if key in dask_scheduler.tasks:
+        dask_scheduler.tasks[key].suspicious = dask_scheduler.allowed_failures
 
 
 def _in_background(call: Callable[[], object]) -> None:
@@ -131,7 +134,7 @@ def _in_background(call: Callable[[], object]) -> None:
 def _end(client: distributed.Client, run: str, executor: _Workers) -> None:
     """Stop what runs on workers; what is not heard of in time is given up."""
     with suppress(Exception):  # the cluster may be gone
-        client.run(_stop, run, wait=False)
+        client.run(_stop, run, on_error="ignore")
     ends = threading.Event()
     late = monotonic() + STOP_WITHIN
     while executor.waiting and monotonic() < late:
