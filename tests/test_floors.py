@@ -25,7 +25,8 @@ FLOORS = [
         "table",
         "view",
     }
-    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"},
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"}
+    | {"parquet"},
     {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"},
     {"widget"},
     {"decorator", "wrappers", "block", "ipython", "batch", "ci", "cli", "__main__"}
@@ -39,7 +40,7 @@ DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")} | {
 }
 DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
-HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click"}
+HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click", "pyarrow"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.
 MAY_BE_HEAVY = {

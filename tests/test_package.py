@@ -20,6 +20,7 @@ HEAVY = (
     "traitlets",
     "pytest",
     "dask",
+    "pyarrow",
 )
 
 
