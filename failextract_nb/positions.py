@@ -32,6 +32,9 @@ CONTEXT_LINES = 3  # shown before and after the failing line
 MAX_FILES = 200  # of the user's, that are kept as they are shown
 MAX_FILE = 1_000_000  # characters of one that is read as a whole
 _COMPILED = (".pyx", ".pxi", ".pxd")
+# In code that tblib has made, to stand for a frame of another process (Dask, Celery): of that, it
+# knows file, function and line.
+REBUILT = "__traceback_maker"
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
 
 
@@ -216,13 +219,14 @@ def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
 
 def span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
     """First line, last line, first column, last column (in bytes) of an instruction."""
-    if lasti < 0:
+    if lasti < 0 or REBUILT in code.co_names:
         return (None, None, None, None)
     return next(islice(code.co_positions(), lasti // 2, None), (None, None, None, None))
 
 
 def _function(code: CodeType) -> str:
-    return code.co_qualname.replace("<locals>.", "")
+    name = code.co_name if REBUILT in code.co_names else code.co_qualname
+    return name.replace("<locals>.", "")
 
 
 def _characters(line: str, offset: int) -> int:
