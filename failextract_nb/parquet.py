@@ -219,5 +219,7 @@ def _library() -> Any:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ImportError("Parquet needs pyarrow: pip install 'failextract-nb[parquet]'") from error
+        raise ImportError(
+            f"Parquet needs pyarrow ({error}): pip install 'failextract-nb[parquet]'"
+        ) from error
     return pa
