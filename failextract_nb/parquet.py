@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1  # of the columns; one more for each that is added, none is renamed or changes its type
-ROWS = 10_000  # that are held and written at once
+ROWS = 2_000  # that are held and written at once
 NO_DAY = "1970-01-01"  # where a timestamp cannot be read: a null is no day to some readers
 
 TEXT, WHOLE, NUMBER, FLAG = "string", "int64", "double", "bool"
@@ -156,10 +156,17 @@ def _batches(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
     try:
         with ParquetFile(path) as old:
             if not old.schema_arrow.equals(schema()):
-                raise NotAReport(f"{path} has other columns than ours. Move it, or name a folder")
+                raise NotAReport(
+                    f"{path} has other columns than ours. Move it, or name another folder"
+                )
             yield from old.iter_batches(ROWS, columns=columns)
-    except pa.ArrowInvalid as error:
-        raise NotAReport(f"{path} cannot be read ({error}). Move it, or name a folder") from error
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):  # the disk's, not the content's
+            raise
+        said = " ".join(str(error).split())
+        raise NotAReport(
+            f"{path} cannot be read ({said}). Move it, or name another folder"
+        ) from error
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:

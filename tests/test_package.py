@@ -102,7 +102,7 @@ def test_lower_bounds_are_the_versions_that_are_tested():
     """pyproject.toml promises what `make test-lowest` installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["parquet"]]
-    promised = {name: bound for name, bound in (line.split(">=") for line in lines)}
+    promised = dict(line.split(">=") for line in lines)
     lines = (ROOT / "tests" / "lowest.txt").read_text().splitlines()
     tested = dict(line.split("==") for line in lines if "==" in line)
     assert {name: tested[name] for name in promised} == promised
