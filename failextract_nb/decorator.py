@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import inspect
 import os
@@ -104,7 +105,10 @@ def _decorate(function: Any, wishes: _Wishes) -> Any:
         return _decorate_tests(function, wishes)
     if not callable(function):
         raise TypeError(f"@extract_on_failure takes a function; got {function!r}")
-    failed = _Failed(function, wishes)
+    inner = function.func if isinstance(function, functools.partial) else function
+    name = wishes.name or getattr(inner, "__name__", None) or type(inner).__name__
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    failed = _Failed(wishes, name, getattr(function, "__module__", None), code)
     tally = _Stored(failed.passed) if wishes.include_passed else FailureExtractor._store.tally
     wrapper = wrap(function, failed, tally)
     functools.update_wrapper(wrapper, function)
@@ -137,6 +141,9 @@ class _Stored(Tally):
     def __init__(self, passed: Callable[[], None]) -> None:
         self._passed = passed
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Stored, (self._passed,)
+
     @property
     def passes(self) -> int:
         return 0
@@ -146,24 +153,47 @@ class _Stored(Tally):
         self._passed()
 
 
-class _Failed:
-    """What to do when one decorated function fails."""
+def _own_tally() -> Tally:
+    return FailureExtractor._store.tally
 
-    def __init__(self, function: Any, wishes: _Wishes) -> None:
-        self.function = function
-        self.wishes = wishes
-        inner = function.func if isinstance(function, functools.partial) else function
-        self.name = wishes.name or getattr(inner, "__name__", None) or type(inner).__name__
-        self.code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
+
+# A function that is sent to another process counts there.
+copyreg.pickle(Tally, lambda _: (_own_tally, ()))
+
+
+class _Failed:
+    """What to do when one decorated function fails, which it does not hold itself.
+
+    ``source`` is what a function brings along that was sent to a process without its file.
+    """
+
+    def __init__(
+        self,
+        wishes: _Wishes,
+        name: str,
+        module: str | None,
+        code: CodeType | None = None,
+        source: str = "",
+    ) -> None:
+        self.wishes, self.name, self.module = wishes, name, module
+        self.code, self.source = code, source
         self._known_fixtures: dict[str, Any] | None = None
         self._looked = 0.0
         self._known: dict[str, Any] = {}
         self._known_at = -1  # which of the changes to the rules
 
-    def __call__(self, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Failed, (self.wishes, self.name, self.module, None, self._source())
+
+    def _source(self) -> str:
+        return (positions.source_of(self.code) if self.code is not None else "") or self.source
+
+    def __call__(
+        self, function: Any, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         wishes = self.wishes
         try:
-            details = watched(self._details, args, kwargs)
+            details = watched(self._details, function, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # noqa: BLE001  # the failure counts more than its extras
@@ -181,27 +211,31 @@ class _Failed:
             write(wishes.config)
 
     def passed(self) -> None:
-        module = getattr(self.function, "__module__", None)
-        store_passed({"test_name": self.name, **({"test_module": module} if module else {})})
+        module = {"test_module": self.module} if self.module else {}
+        store_passed({"test_name": self.name, **module})
 
-    def _know(self) -> dict[str, Any]:
+    def _know(self, function: Any) -> dict[str, Any]:
         """What is the same for every failure of the function, while the rules are."""
+        if self.code is None:
+            self.code = getattr(inspect.unwrap(function), "__code__", None)
         known = {
-            "test_module": getattr(self.function, "__module__", None),
-            "test_source": positions.source_of(self.code) if self.code is not None else "",
+            "test_module": self.module,
+            "test_source": self._source(),
             "output": name_of(self.wishes.config),
         }
         return {key: value for key, value in known.items() if value}
 
-    def _details(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _details(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
         if self._known_at != rules.changes:
             self._known_at, self._known_fixtures = rules.changes, None
-            self._known = self._know()
+            self._known = self._know(function)
         details = self._known.copy()
         include = self.wishes.include_locals
         if capture.options.include_locals if include is None else include:
             if args:
-                names = self._parameters(len(args))
+                names = self._parameters(function, len(args))
                 details["test_args"] = [
                     text_of(value, name)
                     for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
@@ -210,32 +244,34 @@ class _Failed:
                 details["test_kwargs"] = {
                     key: text_of(kwargs[key], key) for key in list(kwargs)[:MAX_ARGUMENTS]
                 }
-        if self.wishes.include_fixtures and (fixtures := self._fixtures(args, kwargs)):
+        if self.wishes.include_fixtures and (fixtures := self._fixtures(function, args, kwargs)):
             details["fixtures"] = fixtures
         return details
 
-    def _fixtures(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _fixtures(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
         now = monotonic()
         if self._known_fixtures is None or now > self._looked + LOOK_AGAIN:
-            found = _fixtures.extract_fixture_info(self.function)
+            found = _fixtures.extract_fixture_info(function)
             self._known_fixtures = {
                 name: info for name, info in found.items() if info["kind"] != "parameter"
             }
             self._looked = now
         if not self._known_fixtures:
             return {}
-        values = {**dict(zip(self._parameters(len(args)), args, strict=False)), **kwargs}
+        values = {**dict(zip(self._parameters(function, len(args)), args, strict=False)), **kwargs}
         return {
             name: {**info, "value": text_of(values[name], name)} if name in values else info
             for name, info in self._known_fixtures.items()
         }
 
-    def _parameters(self, count: int) -> list[str]:
+    def _parameters(self, function: Any, count: int) -> list[str]:
         """The names of ``count`` positional arguments, "" where the function has none for one."""
         names: list[str] = []
         if self.code is not None:
             names = list(self.code.co_varnames[: self.code.co_argcount])
         else:  # a partial, or an object that can be called
             with suppress(ValueError, TypeError):  # some built-in functions have no signature
-                names = list(inspect.signature(self.function).parameters)
+                names = list(inspect.signature(function).parameters)
         return names[:count] + [""] * (count - len(names))

@@ -236,6 +236,19 @@ class FailureExtractor(metaclass=_OneActive):
 
         return table.to_frame(records, dropped + 1)
 
+    def to_parquet(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the failures into ``folder/day=YYYY-MM-DD/<process>.parquet``; return the folder.
+
+        Any number of processes may write into one folder, and each may do so again: what it wrote
+        before stays, also what is not kept any more, and each failure stands there once.
+        ``parquet.COLUMNS`` are the columns, ``record`` holds each failure whole.  A folder with
+        nothing in it gets a file without rows, so that it can be read.
+        Raises ImportError that says what to install, ValueError or OSError that name the file.
+        """
+        from failextract_nb import parquet
+
+        return parquet.write(self.failures.snapshot(), folder)
+
     def __repr__(self) -> str:
         from failextract_nb import printed
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from failextract_nb import locks
 
@@ -68,9 +68,13 @@ def write(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
             with locks.alone(os.path.realpath(path), processes=False):
                 _with_retries(lambda: _write_through(path, chunks))
             return
-        target = _target(path)
-        with locks.alone(target):
-            _with_retries(lambda: _replace(target, chunks))
+        _rewrite(path, lambda file: file.writelines(chunks()))
+
+
+def write_bytes(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Make ``path`` hold what ``fill`` writes into the file it is handed; else as ``write``."""
+    with _told(path):
+        _rewrite(path, lambda file: fill(file.buffer))
 
 
 @contextmanager
@@ -97,10 +101,16 @@ def _write_through(path: Path, chunks: Callable[[], Iterable[str]]) -> None:
         file.writelines(chunks())
 
 
-def _replace(target: str, chunks: Callable[[], Iterable[str]]) -> None:
-    with _temporary(target) as (file, put):
-        file.writelines(chunks())
-        put()
+def _rewrite(path: Path, fill: Callable[[TextIO], object]) -> None:
+    target = _target(path)
+
+    def replace() -> None:
+        with _temporary(target) as (file, put):
+            fill(file)
+            put()
+
+    with locks.alone(target):
+        _with_retries(replace)
 
 
 def _target(path: Path) -> str:

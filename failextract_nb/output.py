@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,16 @@ def config_for(
     if config.path is None:
         return config
     # Absolute, so that one file has one name wherever the doors stand and the session goes.
-    config = replace(config, path=os.path.abspath(config.path))
-    wanted, path = config.where, str(config.path)
+    path = os.path.abspath(config.path)
+    return replace(config, path=path, where=partial(_goes_to, path, config.where))
 
-    def where(one: Failure) -> object:
-        contexts, shown = one.get("contexts"), _shown(path)
-        written = isinstance(contexts, list) and any(
-            isinstance(context, dict) and context.get("output") == shown for context in contexts
-        )
-        return written and (wanted is None or wanted(one))
 
-    return replace(config, where=where)
+def _goes_to(path: str, wanted: Callable[[Failure], object] | None, one: Failure) -> object:
+    contexts, shown = one.get("contexts"), _shown(path)
+    written = isinstance(contexts, list) and any(
+        isinstance(context, dict) and context.get("output") == shown for context in contexts
+    )
+    return written and (wanted is None or wanted(one))
 
 
 def config_of(text: str, folder: str) -> OutputConfig:

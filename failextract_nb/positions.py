@@ -32,6 +32,9 @@ CONTEXT_LINES = 3  # shown before and after the failing line
 MAX_FILES = 200  # of the user's, that are kept as they are shown
 MAX_FILE = 1_000_000  # characters of one that is read as a whole
 _COMPILED = (".pyx", ".pxi", ".pxd")
+# In code that tblib has made, to stand for a frame of another process (Dask, Celery): of that, it
+# knows file, function and line.
+REBUILT = "__traceback_maker"
 HIDDEN = "__tracebackhide__"  # the local variable that IPython and pytest look for, too
 
 
@@ -219,18 +222,13 @@ def _put_code(frame: failure.Frame, lines: list[str], offset: int) -> None:
 
 def span(code: CodeType, lasti: int) -> tuple[int | None, int | None, int | None, int | None]:
     """First line, last line, first column, last column (in bytes) of an instruction."""
-    if lasti < 0 or _is_stand_in(code):
+    if lasti < 0 or REBUILT in code.co_names:
         return (None, None, None, None)
     return next(islice(code.co_positions(), lasti // 2, None), (None, None, None, None))
 
 
-def _is_stand_in(code: CodeType) -> bool:
-    """Whether it only bears the name of one that ran elsewhere: tblib's, of Dask's tracebacks."""
-    return not code.co_qualname.endswith(code.co_name)
-
-
 def _function(code: CodeType) -> str:
-    name = code.co_name if _is_stand_in(code) else code.co_qualname
+    name = code.co_name if REBUILT in code.co_names else code.co_qualname
     return name.replace("<locals>.", "")
 
 

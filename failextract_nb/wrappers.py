@@ -1,5 +1,6 @@
 """The functions that stand around a decorated one, one for each kind that Python has.
 
+Their closures hold the function itself, and else what pickle takes: ipyparallel sends them as code.
 On success each pays a ``try`` and a count.  Tracebacks do not show them.  The count needs no lock:
 CPython (with its interpreter lock) changes threads at calls and at the ends of loops, and
 ``tally.passes += 1`` has neither.
@@ -13,7 +14,7 @@ from typing import Any
 
 from failextract_nb.recent import Tally
 
-Failed = Callable[[BaseException, tuple[Any, ...], dict[str, Any]], None]
+Failed = Callable[[Any, BaseException, tuple[Any, ...], dict[str, Any]], None]
 
 
 def _plain(function: Any, failed: Failed, tally: Tally) -> Any:
@@ -23,7 +24,7 @@ def _plain(function: Any, failed: Failed, tally: Tally) -> Any:
         except BaseException as error:
             __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
-                failed(error, args, kwargs)
+                failed(function, error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
@@ -40,7 +41,7 @@ def _coroutine(function: Any, failed: Failed, tally: Tally) -> Any:
         except BaseException as error:
             __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
-                failed(error, args, kwargs)
+                failed(function, error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
@@ -57,7 +58,7 @@ def _generator(function: Any, failed: Failed, tally: Tally) -> Any:
         except BaseException as error:
             __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
-                failed(error, args, kwargs)
+                failed(function, error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise
@@ -89,7 +90,7 @@ def _async_generator(function: Any, failed: Failed, tally: Tally) -> Any:
         except BaseException as error:
             __tracebackhide__ = True
             try:  # noqa: SIM105  # suppress() itself needs stack
-                failed(error, args, kwargs)
+                failed(function, error, args, kwargs)
             except RecursionError:  # none left to record on; a door further out has some
                 pass
             raise

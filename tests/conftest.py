@@ -132,6 +132,29 @@ def ip(shell):
     return shell
 
 
+@pytest.fixture
+def mount(tmp_path):
+    """A small disk of its own, where we may make one."""
+    mounted = []
+
+    def make(options, inside=tmp_path):
+        folder = inside / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            pytest.skip(f"a disk cannot be mounted here: {error}")
+        if done.returncode:
+            pytest.skip(f"a disk cannot be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
 def fail(function, *args, **kwargs) -> BaseException:
     """Call a function that must raise; returns what it raised."""
     try:

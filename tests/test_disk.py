@@ -100,29 +100,6 @@ def refusal(request, extractor, ip, monkeypatch, recwarn):
 # ---- disks
 
 
-@pytest.fixture
-def mount(tmp_path):
-    """A small disk of its own, where we may make one."""
-    mounted = []
-
-    def make(options, inside=tmp_path):
-        folder = inside / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError as error:
-            pytest.skip(f"a disk cannot be mounted here: {error}")
-        if done.returncode:
-            pytest.skip(f"a disk cannot be mounted here: {done.stderr.strip()}")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk(mount, refusal):
     """The old report stays, to the last byte."""
     path = mount("size=64k") / "report.json"

@@ -25,7 +25,7 @@ FLOORS = [
         "table",
         "view",
     }
-    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign"},
+    | {"kept", "files", "locks", "recent", "rows", "shown", "printed", "foreign", "parquet"},
     {"store", "changing", "forgotten", "extractor", "report", "autosave", "remember", "output"}
     | {"home"},
     {"widget"},
@@ -41,16 +41,8 @@ DOORS_THAT_OPEN_DOORS = {("ipython", "block"), ("decorator", "wrappers")} | {
 DOORS_THAT_OPEN_DOORS |= {("__main__", "cli"), ("cli", "batch"), ("cli", "ci"), ("ci", "batch")}
 DOORS_THAT_OPEN_DOORS |= {("dask", "batch")}  # the records that nothing is raised for
 HEAVY = {"pandas", "numpy", "yaml", "ipywidgets", "orjson", "IPython", "traitlets", "anywidget"}
-HEAVY |= {
-    "nbclient",
-    "nbformat",
-    "jupyter_client",
-    "psutil",
-    "rich",
-    "click",
-    "distributed",
-    "dask",
-}
+HEAVY |= {"nbclient", "nbformat", "jupyter_client", "psutil", "rich", "click", "pyarrow"}
+HEAVY |= {"distributed", "dask"}
 # The package of the notebook's door is itself loaded by %load_ext only, the model of the table
 # when it is first shown.
 MAY_BE_HEAVY = {

@@ -203,3 +203,22 @@ def test_a_cell_is_known_by_its_label(monkeypatch):
     assert (frame["file"], frame["line"]) == ("Cell In[5]", 3)
     assert "  Cell In[5], line 3, in <module>\n    1 / 0" in record["exception_traceback"]
     assert frame["code"].split("\n")[frame["line"] - frame["code_start"]] == "1 / 0"
+
+
+def test_a_frame_that_came_from_another_process(module):
+    """As Dask brings them home, in code of tblib's: of its place only function and line are true."""
+    from tblib import Traceback
+
+    far = module(
+        "far", "class Far:\n    def fails(self):\n        x = 1\n        return x / 0\n"
+    ).Far()
+    error = fail(far.fails)
+    told = Traceback(error.__traceback__).to_dict()
+
+    def gather():
+        raise ZeroDivisionError("no").with_traceback(Traceback.from_dict(told).as_traceback())
+
+    frame = frames(record_of(gather))[-1]
+    assert (frame["function"], frame["line"]) == ("fails", 4)
+    assert "return x / 0" in frame["code"]
+    assert "column" not in frame
