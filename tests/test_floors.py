@@ -47,7 +47,7 @@ HEAVY |= {"distributed", "dask"}
 # when it is first shown.
 MAY_BE_HEAVY = {
     "ipython": {"IPython", "traitlets"},
-    "batch": {"nbclient", "jupyter_client"},  # where a notebook is run
+    "batch": {"nbclient", "jupyter_client", "distributed"},  # where a notebook is run
     "cli": {"click"},
     "dask": {"distributed", "dask"},
     "widget": {"anywidget", "numpy", "orjson", "traitlets"},

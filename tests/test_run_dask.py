@@ -79,10 +79,12 @@ def worker_of(pid):
 def wait_for_workers(cluster):
     """Two that live: the scheduler hears of a dead one a moment later."""
     until(
-        lambda: {one.worker_address for one in cluster.workers.values()}
-        == set(cluster.scheduler.workers)
-        and not any(gone(one.pid) for one in cluster.workers.values() if one.pid)
-        and len(cluster.scheduler.workers) == 2,
+        lambda: (
+            {one.worker_address for one in cluster.workers.values()}
+            == set(cluster.scheduler.workers)
+            and not any(gone(one.pid) for one in cluster.workers.values() if one.pid)
+            and len(cluster.scheduler.workers) == 2
+        ),
         "two workers",
     )
 

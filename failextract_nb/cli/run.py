@@ -110,9 +110,7 @@ def run(
     parameters: Sequence[tuple[str, Any]],
     expect: tuple[str, ...],
     kernel: str | None,
-    server: str,
-    cluster: str | None,
-    quiet: bool,
+    **how: Any,
 ) -> int:
     """Run notebooks, each in its own kernel, and list every cell that fails.
 
@@ -153,15 +151,7 @@ def run(
         )
         for path in found
     ]
-    return _run(
-        work,
-        jobs,
-        reports,
-        keep_going=keep_going,
-        server=server,
-        cluster=cluster,
-        quiet=quiet,
-    )
+    return _run(work, jobs, reports, keep_going=keep_going, **how)
 
 
 def _run(
