@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 WORKER = """
@@ -53,12 +53,15 @@ def loky():
 
 
 @contextmanager
-def dask():
+def dask(watched):
     from distributed import Client, LocalCluster
 
+    from failextract_nb.dask import watch
+
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
+        watch(client) if watched else nullcontext(),
     ):
         # Each is another task to Dask, which else would give what it knows.
         yield lambda function: client.submit(function, 0, pure=False).result()
@@ -84,7 +87,8 @@ ENGINES = {
     "multiprocessing, fork": partial(pool, "fork"),
     "multiprocessing, spawn": partial(pool, "spawn"),
     "joblib, loky": loky,
-    "Dask": dask,
+    "Dask": partial(dask, watched=False),
+    "Dask, watched": partial(dask, watched=True),
     "ipyparallel": engines,
 }
 told: dict = {}

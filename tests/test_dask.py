@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import time
 from contextlib import contextmanager, suppress
 
 import cloudpickle
+import nbclient
 import pytest
 from conftest import ROOT
 from distributed import Client, LocalCluster, wait
+from runs import notebook, output
 
 from failextract_nb import FailureExtractor, capture_failures, extract_on_failure
 from failextract_nb.dask import FailurePlugin, events, watch
@@ -324,6 +327,59 @@ def test_every_client_that_watches(watched, cluster, extractor):
         assert out == f"{[record['id']]}\n"
         assert record["attempts"] == 1
         eventually(lambda: "1 failure" in repr(also))
+
+
+def test_the_readme(cluster, extractor):
+    """Its lines, on a cluster that is there."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```py\n(from distributed.*?)^```", readme, re.M | re.S)
+    assert "tcp://10.0.0.5:8786" in code
+    names = {}
+    exec(code.replace("tcp://10.0.0.5:8786", cluster.scheduler_address), names)
+    with names["client"] as client, names["watch"](client):
+        wait(client.submit(half, 1, pure=False), SOON)
+        eventually(lambda: extractor.failures, seconds=1)
+
+
+CELLS = [
+    "%load_ext failextract_nb",
+    (
+        "from distributed import Client\nfrom failextract_nb import FailureExtractor, extract_on_failure\n"
+        "from failextract_nb.dask import watch\nclient = Client({!r})\nwatch(client)"
+    ),
+    (
+        "def plain(x):\n    half = x / 2\n    return 1 / half\n"
+        "@extract_on_failure\ndef decorated(x):\n    half = x / 2\n    return 1 / half"
+    ),
+    "client.submit({}, 0, pure=False).result()",
+    (
+        "import time\nwhile 'attempts' not in FailureExtractor().failures[-1]: time.sleep(0.01)\n"
+        "(one,) = FailureExtractor().failures\nframe = one['extracted_code'][-1]\n"
+        "print(one['test_file'], one['line_number'], frame['file'], frame['line'])\n"
+        "print(frame['code'].splitlines()[frame['line'] - frame['code_start']].strip())\n"
+        "print([door['origin'] for door in one['contexts']], one['execution_count'])\n"
+        "print('Cell In[3]' in one['exception_traceback'], 'dynamic' in one['exception_traceback'])\n"
+        "client.close()"
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "line"), [("plain", 3), ("decorated", 7)])
+def test_functions_of_cells(cluster, function, line, tmp_path):
+    """In a real kernel: the frames are in the cell that wrote them, though no worker knows it."""
+    sources = [one.format(cluster.scheduler_address) if "Client(" in one else one for one in CELLS]
+    sources[3] = sources[3].format(function)
+    book = notebook(*sources)
+    nbclient.NotebookClient(
+        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    doors = ["dask", "cell"] if function == "plain" else ["function", "dask", "cell"]
+    assert output(book.cells[-1]).splitlines() == [
+        f"Cell In[3] {line} Cell In[3] {line}",
+        "return 1 / half",
+        f"{doors} 4",
+        "True False",
+    ]
 
 
 def test_watching_twice_is_watching_once(client, extractor):

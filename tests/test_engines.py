@@ -25,7 +25,7 @@ from failextract_nb import extract_on_failure
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = README.partition("<!-- travels: begin -->")[2].partition("<!-- travels: end -->")[0]
-(GATHER,) = re.findall(r"^```py\n(.*?)^```", README, re.M | re.S)
+(GATHER,) = re.findall(r"^```py\n(def kept.*?)^```", README, re.M | re.S)
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 MARK = "FAILEXTRACT_TEST_OF"  # in the environment of all that a test starts
 WITHIN = 30
@@ -44,7 +44,8 @@ def row_of(one: dict) -> list[str]:
     made = f"the {one['from']}'s" + (", a `RemoteError`" if one["type"] == "RemoteError" else "")
     frames = "yes" if one["frames"] else "as a cause's text" if one["text"] else "no"
     variables = "yes" if one["variables"] and one["arguments"] == ["0"] else "no"
-    parents = "the worker's and the parent's" if one["doors"][0] == "function" else "the parent's"
+    at_worker = one["doors"][0] in ("function", "dask")
+    parents = "the worker's and the parent's" if at_worker else "the parent's"
     return [made, frames, variables, parents]
 
 
@@ -93,7 +94,12 @@ def test_what_travels_is_what_the_readme_says(engine, function):
     for host, door in (("by_block", "block"), ("by_cell", "cell")):
         (one,) = told[f"{function} {host}"]
         assert row_of(one) == rows()[engine, function]
-        assert one["doors"] == (["function", door] if one["from"] == "worker" else [door])
+        doors = [door]
+        if engine == "Dask, watched":
+            doors.insert(0, "dask")
+        if one["from"] == "worker" and function == "decorated":
+            doors.insert(0, "function")
+        assert one["doors"] == doors
         assert one["frames"] in ([], [[function, True]])
 
 
@@ -202,7 +208,7 @@ print([door["origin"] for door in one["contexts"]], one["extracted_code"][-1]["f
     ("run", "doors", "place"),
     [
         pytest.param(FORKED, ["function", "cell"], "Cell In[2]", marks=FORKS, id="fork"),
-        pytest.param(JOBLIB, ["function", "cell"], "<dynamic-code>", id="joblib"),
+        pytest.param(JOBLIB, ["function", "cell"], "Cell In[2]", id="joblib"),
         pytest.param(CLUSTER, ["function"], None, id="ipyparallel"),
     ],
 )
