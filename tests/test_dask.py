@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager, suppress
 
 import cloudpickle
+import dask
 import nbclient
 import pytest
 from conftest import ROOT
@@ -242,7 +243,21 @@ def test_a_worker_that_is_lost(extractor):
             assert "it had 1 task to run: dies" in record["exception_message"]
         (given_up,) = (one for one in extractor.failures if one["exception_type"] == "KilledWorker")
         assert given_up["dask"]["key"] == "dies"
+        assert "dies was given up: 4 workers died" in given_up["exception_message"]
         assert [one["origin"] for one in given_up["contexts"]] == ["block"]
+
+
+def test_a_task_that_no_worker_may_run(extractor):
+    """Where the scheduler waits for one no longer than it is told to."""
+    with dask.config.set({"distributed.scheduler.no-workers-timeout": "100ms"}):
+        with a_cluster(n_workers=1) as cluster, Client(cluster) as client, watch(client):
+            task = client.submit(same, 1, key="picky", resources={"GPU": 1})
+            gather(task)
+            eventually(lambda: extractor.failures)
+            (record,) = extractor.failures
+            assert record["exception_type"] == "NoValidWorkerError"
+            assert "no worker that may run it came in time" in record["exception_message"]
+            assert [one["origin"] for one in record["contexts"]] == ["block"]
 
 
 def test_workers_that_go_because_somebody_wants_it(extractor):

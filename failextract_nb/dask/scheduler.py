@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from failextract_nb.dask import events
 from failextract_nb.failure import counted
 
 MAX_EVENTS = 1_000  # that the scheduler keeps of ours
+GIVEN_UP = ("KilledWorker", "NoValidWorkerError", "NoWorkerError")  # what a scheduler raises itself
 LEAVING = frozenset({"closing", "closed", "closing_gracefully"})
 
 
@@ -50,21 +50,26 @@ class LostPlugin(SchedulerPlugin):
         error = kwargs.get("exception")
         if not isinstance(error, bytes):
             return
-        raised = pickle.loads(error)  # noqa: S301  # this process has just made it
-        number = str(kwargs.get("stimulus_id"))
+        number, worker = str(kwargs.get("stimulus_id")), kwargs.get("worker")
         task = self._scheduler.tasks.get(key)
         asked = {one.key for one in task.dependencies} if task else set()
+        # Nothing is unpickled on a scheduler: the name of the class stands in the bytes.
+        kind = next((one for one in GIVEN_UP if one.encode() in error), GIVEN_UP[0])
+        why = "no worker that may run it came in time"
+        if kind == GIVEN_UP[0]:
+            many = counted(task.suspicious if task else 1, "worker")
+            why = f"{many} died that were to run it, the last one {worker}"
         self._tell(
             number,
             events.identity(self._scheduler.address, key, number),
-            type(raised).__name__,
-            str(raised),
-            exception_module=type(raised).__module__,
+            kind,
+            f"{key!s} was given up: {why}",
+            exception_module="distributed.scheduler",
             test_name=str(task.prefix.name if task and task.prefix else key),
             dask={
                 "key": str(key),
                 "given_up": True,
-                "worker": kwargs.get("worker"),
+                "worker": worker,
                 "dependencies": events.named(asked),
                 "dependency_count": len(asked),
             },
