@@ -6,10 +6,14 @@ import gc
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
+from contextlib import closing
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from failextract_nb import FailureExtractor, _budget, capture, extract_on_failure
@@ -260,6 +264,50 @@ def test_a_repr_of_a_gigabyte_is_bounded(extractor):
     """What it takes is freed; the record holds a few hundred characters."""
     kind = type("Huge", (), {"__repr__": lambda self: "x" * 10**9})
     assert len(recorded(extractor, kind())["locals"][-1]["value"]) < 1_000
+
+
+def test_a_repr_that_writes_to_a_database(extractor, tmp_path):
+    """In the middle of a transaction of the user's."""
+    file = tmp_path / "log.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as base:
+        base.execute("create table seen (what text)")
+
+        class Logged:
+            def __repr__(self):
+                base.execute("insert into seen values ('asked')")
+                return "Logged()"
+
+        base.execute("begin immediate")
+        base.execute("insert into seen values ('before')")
+        record = recorded(extractor, Logged())
+        base.execute("commit")
+        seen = [what for (what,) in base.execute("select what from seen")]
+    assert seen == ["before", "asked"]
+    assert record["locals"][-1]["value"] == "Logged()"
+
+
+def test_frames_of_cython(extractor):
+    """Those of pandas and NumPy: compiled, of sources that nobody has."""
+
+    def by_pandas():
+        return pd.Timedelta("nonsense")
+
+    def by_numpy():
+        return np.random.default_rng(1).integers(5, 1)
+
+    for function, kind, source in (
+        (by_pandas, ValueError, "timedeltas.pyx"),
+        (by_numpy, ValueError, "_generator.pyx"),
+    ):
+        with pytest.raises(kind) as caught:
+            extract_on_failure(function)()
+        record = extractor.failures[-1]
+        compiled = [one for one in record["extracted_code"] if one["file"].endswith(source)]
+        assert compiled
+        assert all(one["library"] and "code" not in one for one in compiled)
+        assert source in record["exception_traceback"]
+        assert record["test_file"] == __file__
+        assert source in str(caught.traceback[-1].path)
 
 
 def test_a_repr_that_prints_and_starts_threads(extractor, capsys):
