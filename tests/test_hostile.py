@@ -40,6 +40,7 @@ def recorded(extractor, value, error=None):
         fails()
     assert caught.value is error
     assert traced[0] in _chain(error.__traceback__)
+    assert extractor.failures, extractor.get_statistics()["problems"]
     record = extractor.failures[-1]
     json.dumps(dict(record))
     assert len(json.dumps(dict(record))) < 60_000

@@ -272,7 +272,9 @@ def test_an_interrupted_run_writes_what_there_was(tmp_path):
     """Ctrl-C in the second test: the failure of the first is in the report."""
     waits = "import pathlib, time\n"
     waits += "def test_fails():\n    assert 0\n"
-    waits += "def test_waits():\n    pathlib.Path('waiting').touch()\n    time.sleep(120)\n"
+    waits += "def test_waits():\n    pathlib.Path('waiting').touch()\n"
+    # A signal that comes just before a long sleep would be seen after it, by Python itself.
+    waits += "    for _ in range(12_000):\n        time.sleep(0.01)\n"
     lay_out(tmp_path, {"test_it.py": waits})
     process = subprocess.Popen(
         command(f"--failextract={REPORT}"),
