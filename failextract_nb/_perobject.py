@@ -16,22 +16,31 @@ class PerObject(Generic[T]):
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self._known: dict[int, tuple[weakref.ref[Any], T]] = {}
+        self._make = make  # never None
+        self.made: dict[int, T] = {}  # by id, for whom a call for each thing is too much
+        self._refs: dict[int, weakref.ref[Any]] = {}
 
     def __call__(self, thing: Any) -> T:
-        known = self._known.get(id(thing))
-        return self._first(thing) if known is None else known[1]
+        made = self.made.get(id(thing))
+        return self._first(thing) if made is None else made
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.made)
 
     def clear(self) -> None:
         """Forget all that was made."""
-        self._known.clear()
+        self.made.clear()
+        self._refs.clear()
 
     def _first(self, thing: Any) -> T:
         made = self._make(thing)
-        key, all_known = id(thing), self._known
-        all_known[key] = (weakref.ref(thing, lambda _: all_known.pop(key, None)), made)
+        key, all_made, refs = id(thing), self.made, self._refs
+
+        def forget(ref: weakref.ref[Any]) -> None:
+            if refs.get(key) is ref:
+                del refs[key]
+                all_made.pop(key, None)
+
+        refs[key] = weakref.ref(thing, forget)
+        all_made[key] = made
         return made

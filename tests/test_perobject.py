@@ -59,3 +59,18 @@ def test_a_class_that_gets_a_repr_later():
     assert text_of(thing) == "<Thing object>"
     Thing.__repr__ = lambda self: "a thing"
     assert text_of(thing) == "a thing"
+
+
+def test_what_was_made_is_found_by_id():
+    """For who asks for very many; it goes with the thing, and stays when another comes in its place."""
+    names = PerObject(lambda cls: cls.__name__)
+    for _ in range(50):  # ids are used again
+        thing = type("One", (), {})
+        assert names(thing) == "One"
+        assert names.made == {id(thing): "One"}
+        other = type("Two", (), {})
+        assert [names(other), names(thing)] == ["Two", "One"]
+        assert names.made[id(other)] == "Two"
+        del thing, other
+        gc.collect()
+        assert names.made == {}
