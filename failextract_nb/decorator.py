@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -202,10 +202,7 @@ class _Failed:
         if capture.options.include_locals if include is None else include:
             if args:
                 names = self._parameters(len(args))
-                details["test_args"] = [
-                    text_of(value, name)
-                    for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
-                ]
+                details["test_args"] = [*map(text_of, args[:MAX_ARGUMENTS], names)]
             if kwargs:
                 details["test_kwargs"] = {
                     key: text_of(kwargs[key], key) for key in list(kwargs)[:MAX_ARGUMENTS]
@@ -230,10 +227,12 @@ class _Failed:
             for name, info in self._known_fixtures.items()
         }
 
-    def _parameters(self, count: int) -> list[str]:
+    def _parameters(self, count: int) -> Sequence[str]:
         """The names of ``count`` positional arguments, "" where the function has none for one."""
         names: list[str] = []
         if self.code is not None:
+            if count <= self.code.co_argcount:
+                return self.code.co_varnames[:count]
             names = list(self.code.co_varnames[: self.code.co_argcount])
         else:  # a partial, or an object that can be called
             with suppress(ValueError, TypeError):  # some built-in functions have no signature
