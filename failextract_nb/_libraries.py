@@ -58,8 +58,11 @@ def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
             parts.append(_sizes(sizes))
         if (has_names or has_columns) and (columns := getattr(value, named, None)) is not None:
             # An index of pandas does not change; slicing and reading it is slow.
-            known = pandas and type(columns).__module__.partition(".")[0] == "pandas"
-            parts.append(_index(columns) if known else _columns(columns))
+            text = _index.made.get(id(columns)) if pandas else None
+            if text is None:
+                is_index = pandas and type(columns).__module__.partition(".")[0] == "pandas"
+                text = _index(columns) if is_index else _columns(columns)
+            parts.append(text)
         return [*filter(None, parts)]
 
     is_array = cls is getattr(sys.modules.get("numpy"), "ndarray", None)

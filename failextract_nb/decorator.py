@@ -155,6 +155,8 @@ class _Failed:
         inner = function.func if isinstance(function, functools.partial) else function
         self.name = wishes.name or getattr(inner, "__name__", None) or type(inner).__name__
         self.code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
+        # A code object makes its names anew for each who asks.
+        self._names = self.code.co_varnames[: self.code.co_argcount] if self.code else ()
         self._known_fixtures: dict[str, Any] | None = None
         self._looked = 0.0
         self._known: dict[str, Any] = {}
@@ -229,12 +231,10 @@ class _Failed:
 
     def _parameters(self, count: int) -> Sequence[str]:
         """The names of ``count`` positional arguments, "" where the function has none for one."""
-        names: list[str] = []
-        if self.code is not None:
-            if count <= self.code.co_argcount:
-                return self.code.co_varnames[:count]
-            names = list(self.code.co_varnames[: self.code.co_argcount])
-        else:  # a partial, or an object that can be called
+        if count <= len(self._names):
+            return self._names[:count]
+        names = list(self._names)
+        if self.code is None:  # a partial, or an object that can be called
             with suppress(ValueError, TypeError):  # some built-in functions have no signature
                 names = list(inspect.signature(self.function).parameters)
         return names[:count] + [""] * (count - len(names))

@@ -187,14 +187,8 @@ class Store:
         if record.get("expected"):
             self.expected += by
             return
-        for counts, name in (
-            (self.by_type, record["exception_type"]),
-            (self.by_origin, record["origin"]),
-        ):
-            if count := counts.get(name, 0) + by:
-                counts[name] = count
-            else:
-                counts.pop(name, None)
+        _count(self.by_type, record["exception_type"], by)
+        _count(self.by_origin, record["origin"], by)
 
     def warn(self, crossed: Iterable[str]) -> None:
         """Each warning once, until ``clear``; after the lock, as a warning filter is user code."""
@@ -295,3 +289,10 @@ class Store:
         self.by_type, self.by_origin, self.expected = {}, {}, 0
         for record in self.failures.snapshot():
             self.count(record, 1)
+
+
+def _count(counts: dict[str, int], name: str, by: int) -> None:
+    if count := counts.get(name, 0) + by:
+        counts[name] = count
+    else:
+        counts.pop(name, None)
