@@ -70,8 +70,12 @@ def remember(
             max_depth=max_depth,
             **details,
         )
-        FailureExtractor().add_failure(record)
-        _mark_stored(error, record)
+        extractor = FailureExtractor()
+        extractor.add_failure(record)
+        if type(extractor) is FailureExtractor:  # but for the mark, nobody has kept it
+            cast("dict[str, Any]", record)[_HOME] = _home()
+        else:
+            _mark_stored(error, record)
         return record["id"]
     except KeyboardInterrupt:
         raise
