@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ from failextract_nb._strings import clean
 
 MAX_WORD = 40  # characters of a column's name, a dtype, a device
 MAX_COLUMNS = 12
-MAX_DTYPES = 256  # remembered
+MAX_DTYPES = MAX_TOLD = 256  # remembered
 SCALAR = "scalar"
 
 # Summarised by what their attributes say: their repr may be slow, huge, or a download.
@@ -48,7 +49,7 @@ def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
         parts: list[str] = []
         shape: Any = getattr(value, "shape", None) if has_shape else None
         if type(shape) is tuple or type(shape).__name__ == "Size":  # torch's own tuple
-            parts.append(" × ".join([str(n) for n in shape]) or SCALAR)
+            parts.append(" × ".join(map(str, shape)) or SCALAR)
             if has_dtype and (dtype := getattr(value, "dtype", None)) is not None:
                 parts.append(_dtype(dtype))
             if has_device and (device := str(getattr(value, "device", ""))) not in _HERE:
@@ -57,26 +58,52 @@ def describer(cls: type, roots: Sequence[str]) -> Callable[[Any], list[str]]:
             parts.append(_sizes(sizes))
         if (has_names or has_columns) and (columns := getattr(value, named, None)) is not None:
             # An index of pandas does not change; slicing and reading it is slow.
-            known = pandas and type(columns).__module__.startswith("pandas.")
-            parts.append(_index(columns) if known else _columns(columns))
-        return [part for part in parts if part]
+            known = _index.known.get(id(columns)) if pandas else None
+            if known is not None and known[0]() is columns:
+                text = known[1]
+            else:
+                is_index = pandas and type(columns).__module__.partition(".")[0] == "pandas"
+                text = _index(columns) if is_index else _columns(columns)
+            parts.append(text)
+        return [*filter(None, parts)]
 
-    return describe
+    is_array = cls is getattr(sys.modules.get("numpy"), "ndarray", None)
+    return _array_describer(describe) if is_array else describe
+
+
+def _array_describer(describe: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """The same for NumPy's own arrays: all that is told of them depends on shape and dtype."""
+    told: dict[Any, list[str]] = {}
+
+    def describe_array(value: Any) -> list[str]:
+        key = value.shape, value.dtype
+        known = told.get(key)
+        if known is None:
+            known = describe(value)
+            if value.dtype.kind != "V":  # fields of the user's, of which equal ones may differ
+                if len(told) >= MAX_TOLD:
+                    told.clear()
+                told[key] = known
+        return known
+
+    return describe_array
 
 
 _ATTRIBUTES = ("shape", "dtype", "device", "sizes", "column_names", "columns")
 _HERE = ("cpu", "None", "")  # a device that is not worth a word
-_dtypes: dict[str, str] = {}  # numpy's code of a dtype -> its name, which numpy is slow to tell
+_dtypes: dict[Any, str] = {}  # of numpy -> their names, which numpy is slow to tell
 
 
 def _dtype(dtype: Any) -> str:
-    if type(dtype).__module__ != "numpy.dtypes" or dtype.kind == "V":  # V: fields of the user's
+    if type(dtype).__module__ != "numpy.dtypes":
         return _cut(str(dtype))
-    text = _dtypes.get(dtype.str)
+    text = _dtypes.get(dtype)
     if text is None:
-        text = _dtypes[dtype.str] = _cut(str(dtype))
-        if len(_dtypes) > MAX_DTYPES:
-            _dtypes.clear()
+        text = _cut(str(dtype))
+        if dtype.kind != "V":  # V: fields of the user's
+            if len(_dtypes) >= MAX_DTYPES:
+                _dtypes.clear()
+            _dtypes[dtype] = text
     return text
 
 

@@ -128,13 +128,17 @@ _CARD = re.compile(
     r"|3(?:0[0-5]|[689]\d)\d(?P<ten>[ .-]?)\d{6}(?P=ten)\d{4})(?![\w-]|\.\d)"
 )
 _DIGITS = re.compile(r"[2-6][0-9]{3}[ .-]?[0-9]{4}")  # whatever a card is written like
+_FEWEST_DIGITS = 8
 
 # What is found has one of these in it, or what ``may_be_in`` looks for.
 SIGNS = b"_-=.:~+"
 
 
-def may_be_in(folded: str) -> bool:
-    """Whether a text without ``SIGNS`` may hold a secret; most of them do not get further."""
+def may_be_in(folded: str, digits: int = _FEWEST_DIGITS) -> bool:
+    """Whether a text without ``SIGNS`` may hold a secret; most of them do not get further.
+
+    ``digits`` is how many are in it, if that is known.
+    """
     return (
         "akia" in folded
         or "asia" in folded
@@ -144,7 +148,7 @@ def may_be_in(folded: str) -> bool:
         or "jqqj9" in folded
         or "bearer" in folded
         or "basic" in folded
-        or _DIGITS.search(folded) is not None
+        or (digits >= _FEWEST_DIGITS and _DIGITS.search(folded) is not None)
     )
 
 

@@ -145,10 +145,10 @@ def hidden(name: str, value: object) -> str | None:
 def can_be_secret(name: str, reason: str, value: object) -> bool:
     """Whether there is anything to hide: not in a flag, in None and in an empty text."""
     kind = type(value)
+    if kind is str:
+        return value != "" and not is_harmless(name, reason, value)  # type: ignore[arg-type]
     if value is None or kind is bool:
         return False
-    if kind is str:
-        return bool(value) and not is_harmless(name, reason, str(value))
     return kind not in _NUMBERS or len(repr(value)) >= _AT_LEAST.get(reason, 0)
 
 
@@ -232,6 +232,8 @@ def _reason_of(parts: list[str]) -> str | None:
 def name_in(key: Any) -> str:
     """The name that a key of a mapping is, whatever is made of it; "" if it is none."""
     cls = type(key)
+    if cls is str:
+        return key  # type: ignore[no-any-return]
     if issubclass(cls, str):
         return str.__str__(key)
     if issubclass(cls, bytes):

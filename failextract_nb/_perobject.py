@@ -17,22 +17,23 @@ class PerObject(Generic[T]):
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
-        self._known: dict[int, tuple[weakref.ref[Any], T]] = {}
+        # By id, for whom a call for each thing is too much.  Whoever looks here asks the reference:
+        # where the stack is full, nobody is told of a thing that dies, and another has its place.
+        self.known: dict[int, tuple[weakref.ref[Any], T]] = {}
 
     def __call__(self, thing: Any) -> T:
-        known = self._known.get(id(thing))
-        # Where the stack is full, nothing is told of a thing that dies: another may have its place.
+        known = self.known.get(id(thing))
         return known[1] if known is not None and known[0]() is thing else self._first(thing)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     def clear(self) -> None:
         """Forget all that was made."""
-        self._known.clear()
+        self.known.clear()
 
     def _first(self, thing: Any) -> T:
         made = self._make(thing)
-        key, all_known = id(thing), self._known
+        key, all_known = id(thing), self.known
         all_known[key] = (weakref.ref(thing, lambda _: all_known.pop(key, None)), made)
         return made

@@ -25,9 +25,10 @@ _STEMS = (
 _PAIRS = rf"(?:{'|'.join(KEYS)})[_.-]?keys?|(?:{'|'.join(PASSES)})[_.-]?pass|pass(?:w|phrase|code)"
 _PAIR = re.compile(_PAIRS)
 _SIGNS = b"'=:-\"<%"  # one of them is between a name and its value
-_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 \n,;()[]{}!?/*#@$&|^`>\\"  # tells nothing
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz \n,;()[]{}!?/*#@$&|^`>\\"  # tells nothing
+_DIGITS = b"0123456789"
 _NAMING = bytes({*_SIGNS}.difference(_looks.SIGNS))
-_SHORTEST = 6  # pwd='' and what is shorter hide nothing
+SHORTEST = 6  # pwd='' and what is shorter hide nothing
 
 
 class _Stems:
@@ -103,7 +104,7 @@ def redact_said(text: str) -> str:
     ``password=hunter2`` is a password.
     """
     length = len(text)
-    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()):  # most are short
+    if length < SHORTEST or (length < _looks.SHORTEST and text.isidentifier()):  # most are short
         return redact_patterns(text) if rules.patterns else text
     return _redacted(text, _named.anywhere, _instead)
 
@@ -129,11 +130,12 @@ def _redacted(
     if rules.patterns:
         text = redact_patterns(text, instead)
     length = len(text)
-    if length < _SHORTEST or (length < _looks.SHORTEST and text.isidentifier()) or not rules.is_on:
+    if length < SHORTEST or (length < _looks.SHORTEST and text.isidentifier()) or not rules.is_on:
         return text
     folded = _folded(text)
-    signs = folded.encode(errors="replace").translate(None, _PLAIN)
-    if signs.strip(_NAMING) or _looks.may_be_in(folded):
+    telling = folded.encode(errors="replace").translate(None, _PLAIN)
+    signs = telling.translate(None, _DIGITS)
+    if signs.strip(_NAMING) or _looks.may_be_in(folded, len(telling) - len(signs)):
         shown = _looks.hide(text, folded, instead)
         if "-" in folded:
             shown = _looks.hide_options(shown, folded, instead)

@@ -16,14 +16,17 @@ from failextract_nb import _libraries
 from failextract_nb._budget import TooLong, limited
 from failextract_nb._looks import is_card_number
 from failextract_nb._names import is_hiding, rules
-from failextract_nb._redact import mask, redact_patterns, redact_said
+from failextract_nb._redact import SHORTEST, mask, redact_patterns, redact_said
 from failextract_nb._strings import LOOK_AHEAD, clean, clip, start_of, type_name
 
 MAX_TEXT = 240  # characters of one value
 MAX_DIGITS = 60  # of an integer
 CARDS = 10**13  # below it nothing is the number of a card
+_NO_CARDS = -CARDS
 _AHEAD = 500  # bytes read for secrets before they are cut
 _MOST, _LEAST = 10**MAX_DIGITS, -(10**MAX_DIGITS)
+
+Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}")
 
@@ -34,11 +37,11 @@ def plain(value: object, _depth: int) -> str:
 
 def whole(value: Any, _depth: int) -> str:
     # CPython refuses to write an int of more than 4300 digits in decimal.
-    if -CARDS < value < CARDS:
-        return int.__repr__(value)
+    if _NO_CARDS < value < CARDS:
+        return repr(value)
     if _LEAST < value < _MOST:
         is_card = rules.is_on and "card" not in rules.exempt and is_card_number(value)
-        return mask("card") if is_card else int.__repr__(value)
+        return mask("card") if is_card else repr(value)
     return f"<int of {value.bit_length()} bits>"
 
 
@@ -53,6 +56,13 @@ def quoted(value: str, _depth: int) -> str:
     shown = redact_said(value)
     text = repr(shown) if len(shown) <= MAX_TEXT else _start(shown, len(value))
     return text if text.isascii() else clean(text)
+
+
+def briefly_quoted(value: str, depth: int) -> str:
+    """The same where no pattern of the user's may be in what is too short for a secret of ours."""
+    if len(value) < SHORTEST and value.isascii():
+        return repr(value)
+    return quoted(value, depth)
 
 
 def _start(text: str, length: int) -> str:
@@ -144,3 +154,18 @@ def wrote_repr(cls: type) -> bool:
     if not isinstance(written, FunctionType):
         return False
     return bool(inspect.unwrap(written).__code__.co_filename != "<string>")
+
+
+def method(value: Any, _depth: int) -> str:
+    return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
+
+
+# A subclass that inherits its repr is written as its base is: bounded, and nothing of it is run.
+PLAIN_BASES: dict[Any, tuple[Writer, Callable[[Any], Any]]] = {
+    base.__repr__: (write, to_base)
+    for base, write, to_base in (
+        (str, quoted, str.__str__),
+        (bytes, octets, bytes.__bytes__),
+        (int, whole, int.__int__),
+    )
+}

@@ -6,6 +6,7 @@ Only the user's own interrupt goes through.
 
 from __future__ import annotations
 
+from itertools import islice
 from types import WrapperDescriptorType
 
 from failextract_nb._budget import current, limited, watched
@@ -13,7 +14,9 @@ from failextract_nb._names import hidden
 from failextract_nb._redact import mask
 from failextract_nb._reprs import refused, what_it_did
 from failextract_nb._strings import bounded
-from failextract_nb._values import EXACT, MAX_DEPTH, writer_of
+from failextract_nb._values import MAX_DEPTH, WRITERS, writer_of
+
+MAX_NOTES = 20
 
 _PLAIN = frozenset({str, int, bool, float, type(None), bytes})
 
@@ -23,7 +26,7 @@ def text_of(value: object, name: str = "") -> str:
     try:
         if name and (reason := hidden(name, value)):
             return mask(reason)
-        write = EXACT.get(type(value))
+        write = WRITERS.get(type(value))
         return watched(_written, value) if write is None else write(value, MAX_DEPTH)
     except BaseException as error:  # noqa: BLE001  # a repr may raise anything, SystemExit too
         return refused(value, error)
@@ -59,6 +62,17 @@ def _is_plain(error: BaseException) -> bool:
     return _PLAIN.issuperset(map(type, args))
 
 
-def note_of(note: object) -> str:
-    """A note of an exception, which should be text and may be anything."""
-    return bounded(note) if type(note) is str else text_of(note)
+def notes_of(error: BaseException) -> list[str]:
+    """The notes of an exception, which should be texts and may be anything."""
+    try:
+        notes = getattr(error, "__notes__", None)
+        if not isinstance(notes, (list, tuple)):
+            return []
+        return [
+            bounded(note) if type(note) is str else text_of(note)
+            for note in islice(notes, MAX_NOTES)
+        ]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # a property of the user's, a list of theirs
+        return []

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from failextract_nb._names import rules
+from failextract_nb._perobject import PerObject
 from failextract_nb._redact import redact_said
 
 MAX_MESSAGE = 10_000  # characters of an exception's message
@@ -48,6 +52,15 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+@lru_cache(maxsize=256)
+def shown_name(name: str) -> str:
+    """The name of a test, a function, a thread, redacted: the same few fail again and again."""
+    return clean(redact_said(name))
+
+
+rules.watch(shown_name.cache_clear)
+
+
 def type_name(cls: type) -> str:
     """The bare name of a class, also of one whose metaclass misbehaves."""
     name = type.__dict__["__name__"].__get__(cls)
@@ -63,3 +76,30 @@ def module_of(cls: type) -> str:
 def base_of(cls: type) -> Any:
     """The built-in container that a class extends: its methods are past any override."""
     return next(base for base in CONTAINERS if issubclass(cls, base))
+
+
+@dataclass(slots=True)
+class Kind:
+    """What a class of exceptions is called, and what more its exceptions have to tell."""
+
+    name: str
+    module: str  # "" where nobody would say it
+    full_name: str  # as at the end of a traceback
+    is_syntax: bool
+    is_group: bool
+
+
+def _name_kind(cls: type) -> Kind:
+    module = clean(module_of(cls))
+    module = "" if module in ("builtins", "__main__") else module
+    full_name = clean(str(type.__dict__["__qualname__"].__get__(cls)))
+    return Kind(
+        name=type_name(cls),
+        module=module,
+        full_name=f"{module}.{full_name}" if module else full_name,
+        is_syntax=issubclass(cls, SyntaxError),
+        is_group=issubclass(cls, BaseExceptionGroup),
+    )
+
+
+kind_of = PerObject(_name_kind)

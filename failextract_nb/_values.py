@@ -6,8 +6,7 @@ The limits stand on top; whatever is cut says so.  A repr may raise anything: ``
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -31,10 +30,14 @@ from failextract_nb._redact import MASK, mask, redact_said
 from failextract_nb._reprs import (
     CARDS,
     MAX_TEXT,
+    PLAIN_BASES,
+    Writer,
     bare_object,
+    briefly_quoted,
     by_patterns,
     data_writer,
     hides_itself,
+    method,
     moment,
     octet_array,
     octets,
@@ -46,46 +49,41 @@ from failextract_nb._reprs import (
     without_address,
     wrote_repr,
 )
-from failextract_nb._strings import clip, module_of, type_name
+from failextract_nb._strings import CONTAINERS, base_of, clip, module_of, type_name
 
 MAX_CONTAINER = 960  # characters of one container
 MAX_ITEMS = 12  # shown of one container
 MAX_DEPTH = 3  # containers in containers
 MAX_KEYS = 4096  # of dicts, that are remembered
 
-CONTAINERS: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
+_FEW = 6  # numbers that are as quickly written one by one
 _NUMBERS = frozenset({int, float, bool})
 _SHOWN = (dict, *CONTAINERS, str, bytes, int)  # whose subclasses are shown by what they hold
 
-Writer = Callable[[Any, int], str]  # of an object, and how many containers deep it may look
-
-
-def base_of(cls: type) -> Any:
-    """The built-in container that a class extends: its methods are past any override."""
-    return next(base for base in CONTAINERS if issubclass(cls, base))
-
 
 def _text(value: Any, depth: int) -> str:
-    return (EXACT.get(type(value)) or writer_of(type(value)))(value, depth)
+    return WRITERS[type(value)](value, depth)
 
 
 def _list(value: Any, depth: int) -> str:
-    if len(value) == 2 and (shown := _pair(value[0], value[1], depth)):
+    length = len(value)
+    if length == 2 and type(value[1]) not in _NUMBERS and (shown := _pair(value, depth)):
         return f"[{shown}]"
-    return _items(value[:MAX_ITEMS], len(value), depth, "[", "]")
+    return _items(value[:MAX_ITEMS], length, depth, "[", "]")
 
 
 def _tuple(value: Any, depth: int) -> str:
     length = len(value)
-    if length == 2 and (shown := _pair(value[0], value[1], depth)):
+    if length == 2 and type(value[1]) not in _NUMBERS and (shown := _pair(value, depth)):
         return f"({shown})"
-    if length == 3 and (shown := _pair(value[1], value[2], depth)):  # ("db", "password", "…")
+    if length == 3 and (shown := _pair(value[1:], depth)):  # ("db", "password", "…")
         return f"({_text(value[0], depth - 1)}, {shown})"
     return _items(value[:MAX_ITEMS], length, depth, "(", ",)" if length == 1 else ")")
 
 
-def _pair(name: Any, given: Any, depth: int) -> str | None:
+def _pair(value: Any, depth: int) -> str | None:
     """A name and a secret, as lists of headers have them; None for all else."""
+    name, given = value
     reason = pair_reason(name, given)
     return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
 
@@ -103,7 +101,7 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
     if length and depth <= 0:
         return f"{left}… {length} items{right}"
     if (
-        length > 2
+        length > _FEW
         and type(head[0]) in _NUMBERS
         and _NUMBERS.issuperset(map(type, head))
         and max(head) < CARDS
@@ -111,10 +109,10 @@ def _items(head: Sequence[Any], length: int, depth: int, left: str, right: str) 
     ):
         inner = repr(head)[1:-1]
     else:
-        depth -= 1
-        inner = ", ".join(
-            [(EXACT.get(type(item)) or writer_of(type(item)))(item, depth) for item in head]
-        )
+        writers, parts = WRITERS, []
+        for item in head:
+            parts.append(writers[type(item)](item, depth - 1))  # noqa: PERF401  # few: no function
+        inner = ", ".join(parts)
         if "'-" in inner:  # the words of a command: what follows --password
             inner = redact_said(inner)
     if length > MAX_ITEMS:
@@ -128,14 +126,13 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     if length and depth <= 0:
         return f"{{… {length} items}}"
     depth -= 1
-    parts = []
+    parts, writers, keys = [], WRITERS, _keys
     for key, item in islice(dict.items(value), MAX_ITEMS):
-        shown, reason = (type(key) is str and _keys.get(key)) or _key(key, depth)
+        shown, reason = keys[key] if type(key) is str else _key(key, depth)
         if reason is not None and can_be_secret(name_in(key), reason, item):
-            parts.append(f"{shown}: {mask(reason)}")
+            parts.append(f"{shown}{mask(reason)}")
         else:
-            write = EXACT.get(type(item)) or writer_of(type(item))
-            parts.append(f"{shown}: {write(item, depth)}")
+            parts.append(shown + writers[type(item)](item, depth))
     if length > MAX_ITEMS:
         parts.append(f"… {length - MAX_ITEMS} more")
     text = f"{{{', '.join(parts)}}}"
@@ -146,20 +143,25 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
 
-_keys: dict[str, tuple[str, str | None]] = {}  # of dicts: the same ones come again and again
+class _Keys(dict[str, tuple[str, str | None]]):
+    """What ``_key`` says of keys that are texts: the same ones come again and again."""
+
+    def __missing__(self, key: str) -> tuple[str, str | None]:
+        shown, _ = described = _key(key, 0)
+        if len(key) <= MAX_NAME and MASK not in shown:  # who counts masks has to be told
+            if len(self) >= MAX_KEYS:
+                self.clear()
+            self[key] = described
+        return described
+
+
+_keys = _Keys()
 rules.watch(_keys.clear)
 
 
 def _key(key: Any, depth: int) -> tuple[str, str | None]:
-    """A key of a dict as text, and why its value is hidden, if it is."""
-    if type(key) is not str:
-        return _text(key, depth), secret_name(name_in(key))
-    described = quoted(key, depth), secret_name(key)
-    if len(key) <= MAX_NAME and MASK not in described[0]:  # who counts masks has to be told
-        if len(_keys) >= MAX_KEYS:
-            _keys.clear()
-        _keys[key] = described
-    return described
+    """A key of a dict as it is written before its value, and why that is hidden, if it is."""
+    return f"{_text(key, depth)}: ", secret_name(name_in(key))
 
 
 def _named(name: str, value: Any, depth: int) -> str:
@@ -176,39 +178,42 @@ SCALARS: dict[type, Writer] = {
     bool: plain,
     type(None): plain,
     complex: plain,
-    str: quoted,
+    str: briefly_quoted,
 }
-EXACT: dict[type, Writer] = {
-    **SCALARS,
-    range: plain,
-    date: plain,
-    timedelta: plain,
-    datetime: moment,
-    bytes: octets,
-    bytearray: octet_array,
-    list: _list,
-    tuple: _tuple,
-    set: _set,
-    frozenset: _set,
-    dict: _dict,
-    type({}.keys()): _view,
-    type({}.values()): _view,
-}
-# A subclass that inherits its repr is written as its base is: bounded, and nothing of it is run.
-_PLAIN_BASES: dict[Any, tuple[Writer, Callable[[Any], Any]]] = {
-    base.__repr__: (write, to_base)
-    for base, write, to_base in (
-        (str, quoted, str.__str__),
-        (bytes, octets, bytes.__bytes__),
-        (int, whole, int.__int__),
-    )
-}
+
+
+class _Writers(dict[type, Writer]):
+    """Writers of what is exactly of a built-in type; of all else, they are chosen once."""
+
+    def __missing__(self, cls: type) -> Writer:
+        return writer_of(cls)
+
+
+WRITERS = _Writers(
+    {
+        **SCALARS,
+        range: plain,
+        date: plain,
+        timedelta: plain,
+        datetime: moment,
+        bytes: octets,
+        bytearray: octet_array,
+        list: _list,
+        tuple: _tuple,
+        set: _set,
+        frozenset: _set,
+        dict: _dict,
+        type({}.keys()): _view,
+        type({}.values()): _view,
+    }
+)
 
 
 def _follow_rules() -> None:
-    for kind in (int, float):
-        write = by_patterns if rules.patterns else whole if kind is int else plain
-        SCALARS[kind] = EXACT[kind] = write
+    quick = {int: whole, float: plain, str: briefly_quoted}
+    patient = {int: by_patterns, float: by_patterns, str: quoted}
+    for kind, write in (patient if rules.patterns else quick).items():
+        SCALARS[kind] = WRITERS[kind] = write
 
 
 rules.watch(_follow_rules)
@@ -239,7 +244,7 @@ def _chosen(cls: type) -> Writer:
     if issubclass(cls, CONTAINERS):
         return lambda value, depth: _subclass_of_container(value, type(value), name, depth)
     if issubclass(cls, MethodType):  # its repr is made of that of its object
-        return _method
+        return method
     if issubclass(cls, partial):
         return lambda value, depth: f"<partial of {_text(value.func, depth - 1)}>"
     if issubclass(cls, (type, FunctionType, BuiltinFunctionType, ModuleType)):
@@ -253,7 +258,7 @@ def _chosen(cls: type) -> Writer:
         return lambda value, depth: f"{name}{_arguments(value, depth)}"
     if "failextract_nb" in roots:  # the extractor's repr is a table of all failures
         return lambda _value, _depth: f"<{name} object>"
-    if (plain := _PLAIN_BASES.get(cls.__repr__)) is not None:
+    if (plain := PLAIN_BASES.get(cls.__repr__)) is not None:
         write, to_base = plain
         return lambda value, depth: write(to_base(value), depth)
     return own_repr
@@ -265,10 +270,6 @@ writer_of = PerObject(_choose)
 def _arguments(error: Any, depth: int) -> str:
     held = BaseException.args.__get__(error)  # type: ignore[attr-defined]
     return _items(held[:MAX_ITEMS], len(held), depth, "(", ")")
-
-
-def _method(value: Any, _depth: int) -> str:
-    return f"<method {type_name(type(value.__self__))}.{value.__func__.__name__}>"
 
 
 def _subclass_of_container(value: Any, cls: type, name: str, depth: int) -> str:

@@ -13,16 +13,16 @@ from functools import lru_cache
 from operator import itemgetter
 from sys import getsizeof
 from time import perf_counter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from failextract_nb import failure
 from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
-from failextract_nb._native import CODE, native
+from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, masks_in, redact_said
+from failextract_nb._redact import MASK, masks_in
 from failextract_nb._safe import message_of, text_of
-from failextract_nb._strings import clean, module_of, type_name
+from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.kept import size_of
 from failextract_nb.raised import MAX_FRAMES, Walk
@@ -32,7 +32,7 @@ MAX_TEXTS = 256  # sources that are remembered
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 # The texts of every record that may hold a secret, but for those of its exceptions.
-_TEXTS_BESIDE = ("exception_traceback", "test_name", "test_file", "test_module", "thread_name")
+_TEXTS_BESIDE = ("test_name", "test_file", "test_module", "thread_name")
 _texts_beside = itemgetter(*_TEXTS_BESIDE)
 _STATUS = frozenset({int, bool})
 _code_of = SystemExit.__dict__["code"].__get__
@@ -53,7 +53,8 @@ class Options:
 options = Options()
 
 
-class Handed(NamedTuple):
+@dataclass(slots=True)
+class Handed:
     """A record as capture has made it, so that the store knows it when it gets it."""
 
     failure: Failure
@@ -70,8 +71,9 @@ class _Latest(threading.local):
 
 latest = _Latest()
 
-# Sources come again with every failure of a cell or function; by whether they are code.
-_texts: dict[tuple[str, bool], tuple[str, int]] = {}
+# Sources come again with every failure of a cell or function.  By their keys, too, which may say
+# that they are code, or secret.
+_texts: dict[tuple[str, str], tuple[str, int]] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -87,6 +89,8 @@ def is_failure(error: BaseException, origin: str = "function") -> bool:
     A cell has failed whatever it was that ended it, but for an interrupt and an exit with 0.
     """
     kind = type(error)  # its __class__ may say anything
+    if _is_ordinary(kind):
+        return True
     if issubclass(kind, SystemExit):
         code = _code_of(error)
         return not (code is None or (type(code) in _STATUS and code == 0))
@@ -94,19 +98,17 @@ def is_failure(error: BaseException, origin: str = "function") -> bool:
         return options.record_interrupts
     if issubclass(kind, TooLong):  # ours, where it cannot go on: in a finalizer
         return False
-    if origin == "cell":
-        return True
-    if issubclass(kind, GeneratorExit):
-        return False
-    return _fails(kind)
+    return origin == "cell"
 
 
 def _is_no_stop(cls: type) -> bool:
+    if issubclass(cls, (SystemExit, KeyboardInterrupt, GeneratorExit, TooLong)):
+        return False
     kinds = type.__dict__["__mro__"].__get__(cls)
     return _STOPS.isdisjoint((module_of(kind), type_name(kind)) for kind in kinds)
 
 
-_fails = PerObject(_is_no_stop)
+_is_ordinary = PerObject(_is_no_stop)
 
 
 def failure_from(
@@ -128,7 +130,7 @@ def failure_from(
     with_locals = options.include_locals if include_locals is None else include_locals
     depth = max(1, options.max_depth if max_depth is None else max_depth)
     walk = Walk(with_locals, depth, from_users=origin == "test")
-    name = clean(redact_said(name)) if name else None
+    name = shown_name(name) if name else None
     try:
         raised, text, place = watched(walk.raised, error, 0)
         masks = walk.masks
@@ -137,7 +139,7 @@ def failure_from(
     except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
-        masks = masks_in(raised)
+        masks = masks_in([raised, text])
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -152,6 +154,8 @@ def failure_from(
     new, others = _put_in(record, context)
     size = walk.bytes + STAMPS + getsizeof(text) + new
     if rules.hidden:
+        if "exception_traceback" in context:  # another text
+            masks = masks_in(record)
         beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
         if masks := masks + others + beside.count(MASK):
             record["redacted"] = masks
@@ -171,16 +175,15 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, in
     for key, one in context.items():
         kind = type(one)
         if kind is str:
-            known = one, key in CODE
-            found = _texts.get(known)
-            if found is None:
+            known = _texts.get((key, one))
+            if known is None:
                 text = native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[known] = found = text, masks_in(text)
-            record[key] = found[0]
-            if found[1] and key not in _TEXTS_BESIDE:
-                masks += found[1]
+                _texts[key, one] = known = text, masks_in(text)
+            record[key], found = known
+            if found and key not in _TEXTS_BESIDE:
+                masks += found
         elif kind in _SCALARS:
             record[key] = one
         else:
@@ -198,9 +201,9 @@ def _first_context(origin: str, name: str | None, output: str | None) -> Context
 
 def context_of(origin: str, name: str | None, details: Mapping[str, Any]) -> Context:
     """The door that an exception passes, and the report that it writes."""
-    context = Context(origin=origin, name=clean(redact_said(name or failure.UNKNOWN)))
+    context = Context(origin=origin, name=shown_name(name or failure.UNKNOWN))
     if details.get("output"):
-        context["output"] = clean(redact_said(details["output"]))
+        context["output"] = shown_name(details["output"])
     return context
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import get_ident
 
 
@@ -42,12 +43,12 @@ class Changing:
         self._mend()
         self._is_torn = False
 
-    def comes_later(self, call: Callable[[], object]) -> bool:
-        """Whether this thread is in the middle of a change; ``call()`` is done after it then."""
+    def comes_later(self, call: Callable[..., object], *args: object) -> bool:
+        """Whether this thread is in the middle of a change; ``call(*args)`` comes after it then."""
         # An interrupt may have kept the last change from saying that it was over.
         if self._owner != get_ident() or not self._lock._is_owned():  # type: ignore[attr-defined]
             return False
-        self._late.append(call)
+        self._late.append(partial(call, *args))
         return True
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ import copyreg
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -177,6 +177,8 @@ class _Failed:
     ) -> None:
         self.wishes, self.name, self.module = wishes, name, module
         self.code, self.source = code, source
+        # A code object makes its names anew for each who asks.
+        self._names = code.co_varnames[: code.co_argcount] if code else ()
         self._known_fixtures: dict[str, Any] | None = None
         self._looked = 0.0
         self._known: dict[str, Any] = {}
@@ -236,10 +238,7 @@ class _Failed:
         if capture.options.include_locals if include is None else include:
             if args:
                 names = self._parameters(function, len(args))
-                details["test_args"] = [
-                    text_of(value, name)
-                    for value, name in zip(args[:MAX_ARGUMENTS], names, strict=False)
-                ]
+                details["test_args"] = [*map(text_of, args[:MAX_ARGUMENTS], names)]
             if kwargs:
                 details["test_kwargs"] = {
                     key: text_of(kwargs[key], key) for key in list(kwargs)[:MAX_ARGUMENTS]
@@ -266,12 +265,12 @@ class _Failed:
             for name, info in self._known_fixtures.items()
         }
 
-    def _parameters(self, function: Any, count: int) -> list[str]:
+    def _parameters(self, function: Any, count: int) -> Sequence[str]:
         """The names of ``count`` positional arguments, "" where the function has none for one."""
-        names: list[str] = []
-        if self.code is not None:
-            names = list(self.code.co_varnames[: self.code.co_argcount])
-        else:  # a partial, or an object that can be called
+        if count <= len(self._names):
+            return self._names[:count]
+        names = list(self._names)
+        if self.code is None:  # a partial, or an object that can be called
             with suppress(ValueError, TypeError):  # some built-in functions have no signature
                 names = list(inspect.signature(function).parameters)
         return names[:count] + [""] * (count - len(names))

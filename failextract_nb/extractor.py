@@ -89,10 +89,10 @@ class FailureExtractor(metaclass=_OneActive):
             return record, own_size(record), handed.seconds
         # Made by capture on this thread a moment ago: only what an override put in is new.
         latest.handed = None
-        captured = dict(failure_data)
-        size = handed.size
-        if type(self) is not FailureExtractor or not _same(captured, handed.made):
+        captured, size = handed.made, handed.size  # a copy that nobody else has
+        if type(self) is not FailureExtractor or not _same(failure_data, captured):
             new = []
+            captured = dict(failure_data)
             for key, value in captured.items():
                 known = handed.made.get(key) is value
                 if not known or not (type(value) in _SCALARS or key in _CAPTURED):

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypedDict
 
-from failextract_nb._redact import count_masks, redact_said
-from failextract_nb._strings import clean
+from failextract_nb._redact import count_masks
+from failextract_nb._strings import shown_name
 
 SCHEMA_VERSION = 1
 RAISES = "raises-exception"  # the tag of a cell that is meant to fail
@@ -200,9 +200,8 @@ def new_id() -> str:
 
 def now() -> str:
     """This moment as records write it: microseconds, UTC."""
-    moment = time.time_ns() // 1_000
-    second = moment // 1_000_000
-    return f"{_second(second)}.{moment % 1_000_000:06}+00:00"
+    second, rest = divmod(time.time_ns() // 1_000, 1_000_000)
+    return f"{_second(second)}.{rest:06}+00:00"
 
 
 @lru_cache(maxsize=1)  # failures come in bursts, and the date is slow
@@ -212,12 +211,11 @@ def _second(second: int) -> str:
 
 def stamps() -> dict[str, Any]:
     """The keys that tell a new failure from all others, and where and when it was."""
-    thread = threading.current_thread()
     return {
-        "id": new_id(),
+        "id": f"{process_token}-{next(_numbers)}",
         "timestamp": now(),
-        "thread_id": thread.ident,
-        "thread_name": clean(redact_said(thread.name)),
+        "thread_id": threading.get_ident(),
+        "thread_name": shown_name(threading.current_thread().name),
         "process_id": process_id,
     }
 
@@ -227,7 +225,7 @@ def complete(record: dict[str, Any]) -> Failure:
     _stamp(record)
     thread = threading.current_thread()
     if record.get("thread_name") is None:
-        record["thread_name"] = clean(redact_said(thread.name))
+        record["thread_name"] = shown_name(thread.name)
     if record.get("process_id") is None:
         record["process_id"] = process_id
     _fill(record, _FAILURE_DEFAULTS)

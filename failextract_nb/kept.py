@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
-from failextract_nb import variables
-
 Record = TypeVar("Record", bound=Mapping[str, Any])
 
 # What the store itself keeps for a record, beside the record: two dict entries, two numbers,
@@ -40,8 +38,9 @@ class Kept(Sequence[Record], Generic[Record]):
         self.ids: dict[str, int] = {}
         self._sizes: deque[int] = deque()
         # Failures at one place share all frames and sources: such a bundle is looked up as one.
-        self._bundles: dict[tuple[int, ...], int] = {}  # by ids of the parts: how many records
+        self._bundles: dict[tuple[int, ...], list[int]] = {}  # by ids of parts: of how many records
         self._shared: dict[int, list[int]] = {}  # by id of a part: in how many bundles, its bytes
+        self._texts: dict[str, str] = {}  # of locals, each under itself
         self._again: dict[int, int] = {}  # by id of a text of locals: how often, but for once
         self._first = 0
         self.bytes = 0
@@ -146,7 +145,7 @@ class Kept(Sequence[Record], Generic[Record]):
         self._bundles.clear()
         self._shared.clear()
         self._again.clear()
-        variables.stored.clear()
+        self._texts.clear()
         self._first = self.bytes = self.dropped = 0
 
     def mend(self) -> None:
@@ -154,61 +153,73 @@ class Kept(Sequence[Record], Generic[Record]):
         known = dict(sorted(self._records.items()))
         anew: Kept[Record] = Kept(self._lock)
         anew.restart(min(known, default=self._first))
-        variables.stored.clear()
+        self._texts.clear()
         for record in known.values():
             anew.append(record, own_size(record))
         vars(self).update(vars(anew))  # in one go: all of it or nothing
 
     def _share(self, record: Record) -> None:
         """Weigh the parts that other records hold, too, with the first that comes."""
-        parts = _parts(record)
+        parts, held = _shared_in(record)
         bundle = tuple(map(id, parts))  # their own, as long as a record holds them
         count = self._bundles.get(bundle)
-        self._bundles[bundle] = 1 if count is None else count + 1
-        if count is None:
+        if count is not None:
+            count[0] += 1
+        else:
+            self._bundles[bundle] = [1]
             for part in parts:
                 self._share_part(part)
-        texts, again = variables.stored, self._again
+        if held:
+            self._share_texts(held)
+
+    def _share_texts(self, held: list[dict[str, str]]) -> None:
+        texts, again, new = self._texts, self._again, 0
         if len(texts) > MAX_TEXTS:
             texts.clear()
-        for held in _locals(record):
-            for name, text in held.items():
+        for one in held:
+            for name, text in one.items():
                 if type(text) is not str:  # written by a user
                     continue
-                stored = texts.get(text)
-                if stored is None:
+                if text not in texts:
                     texts[text] = text
-                    self.bytes += sys.getsizeof(text)
-                else:
-                    key = id(stored)
-                    again[key] = again.get(key, 0) + 1
-                    if stored is not text:  # made before the other was stored
-                        held[name] = stored
+                    new += text.__sizeof__()
+                    continue
+                stored = texts[text]
+                key = id(stored)
+                again[key] = again[key] + 1 if key in again else 1
+                if stored is not text:
+                    one[name] = stored
+        self.bytes += new
 
     def _unshare(self, record: Record) -> None:
-        parts = _parts(record)
+        parts, held = _shared_in(record)
         bundle = tuple(map(id, parts))
         count = self._bundles.get(bundle)
-        if count == 1:
-            del self._bundles[bundle]
-            for part in parts:
-                self._unshare_part(part)
-        elif count is not None:  # else a reader has changed the record
-            self._bundles[bundle] = count - 1
-        texts, again = variables.stored, self._again
-        for held in _locals(record):
-            for text in held.values():
+        if count is not None:  # else a reader has changed the record
+            count[0] -= 1
+            if not count[0]:
+                del self._bundles[bundle]
+                for part in parts:
+                    self._unshare_part(part)
+        if held:
+            self._unshare_texts(held)
+
+    def _unshare_texts(self, held: list[dict[str, str]]) -> None:
+        texts, again, gone = self._texts, self._again, 0
+        for one in held:
+            for text in one.values():
                 if type(text) is not str:
                     continue
                 key = id(text)
-                more = again.get(key)
-                if more is None:  # nobody else holds it
-                    self.bytes -= sys.getsizeof(text)
-                    texts.pop(text, None)
-                elif more == 1:
+                if key not in again:  # nobody else holds it
+                    gone += text.__sizeof__()
+                    if text in texts:
+                        del texts[text]
+                elif again[key] == 1:
                     del again[key]
                 else:
-                    again[key] = more - 1
+                    again[key] -= 1
+        self.bytes -= gone
 
     def _share_part(self, part: Any) -> None:
         known = self._shared.get(id(part))
@@ -227,27 +238,25 @@ class Kept(Sequence[Record], Generic[Record]):
             del self._shared[id(part)]
 
 
-def _parts(failure: Mapping[str, Any]) -> list[Any]:
-    """The sources and frames of a failure, those of its causes and members, too."""
+def _shared_in(failure: Mapping[str, Any]) -> tuple[list[Any], list[dict[str, str]]]:
+    """What a failure may share with others: its sources and frames, and its dicts of variables.
+
+    Those of its causes and members, too.
+    """
     parts = [failure[key] for key in _SOURCES if key in failure]
-    for raised in _all_raised(failure):
-        frames = raised.get("extracted_code")
+    held: list[dict[str, str]] = []
+    alone = "causes" not in failure and "exceptions" not in failure
+    for raised in (failure,) if alone else _all_raised(failure):
+        frames, variables, last = raised.get("extracted_code"), raised.get("locals"), None
         if type(frames) is list:
             parts += frames
-    return parts
-
-
-def _locals(failure: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The variables of each frame of a failure, those of its causes and members, too."""
-    found: list[dict[str, str]] = []
-    for raised in _all_raised(failure):
-        frames, last = raised.get("locals"), None
-        for held in frames if type(frames) is list else ():
-            # What a frame hands on to the next with all that it has is one dict.
-            if held is not last and type(held) is dict:
-                found.append(held)
-                last = held
-    return found
+        if type(variables) is list:
+            for one in variables:
+                # What a frame hands on to the next with all that it has is one dict.
+                if one is not last and type(one) is dict:
+                    held.append(one)
+                    last = one
+    return parts, held
 
 
 def _all_raised(raised: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -263,10 +272,10 @@ def _all_raised(raised: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def own_size(raised: Mapping[str, Any]) -> int:
-    """The bytes of a failure, but for what ``_parts`` and ``_locals`` find."""
-    size = size_of(raised) - sum(map(size_of, _parts(raised)))
-    texts = (one for held in _locals(raised) for one in held.values() if type(one) is str)
-    return size - sum(map(sys.getsizeof, texts))
+    """The bytes of a failure, but for what it may share."""
+    parts, held = _shared_in(raised)
+    texts = [text for one in held for text in one.values() if type(text) is str]
+    return size_of(raised) - sum(map(size_of, parts)) - sum(map(sys.getsizeof, texts))
 
 
 def size_of(value: object) -> int:

@@ -59,7 +59,6 @@ rules.watch(positions_in.clear)
 # Files of the user's: their lines, and the same without secrets.
 _shown: dict[str, tuple[list[str], list[str]]] = {}
 rules.watch(_shown.clear)
-masked = False  # whether there is a position with masks
 _count = 0  # of positions described since the cache was empty
 
 
@@ -191,17 +190,13 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         file, line, code.co_name, lookup_line=False,
         end_lineno=end, colno=column, end_colno=end_column,
     )  # fmt: skip
-    masks = masks_in(frame) if rules.hidden else 0
-    if masks:
-        global masked  # noqa: PLW0603  # from now on
-        masked = True
     return Position(
         frame=frame,
         text=_piece(frame, summary, cell is not None, written),
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and any(part in file for part in _MACHINERY),
-        masks=masks,
+        masks=masks_in(frame) if rules.hidden else 0,
     )
 
 

@@ -7,29 +7,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from sys import getsizeof
 from types import FrameType, TracebackType
-from typing import NamedTuple, cast
+from typing import cast
 
-from failextract_nb import failure, positions
+from failextract_nb import failure
 from failextract_nb._budget import current
 from failextract_nb._names import rules
-from failextract_nb._perobject import PerObject
 from failextract_nb._redact import masks_among, masks_in
-from failextract_nb._safe import message_of, note_of
-from failextract_nb._strings import clean, module_of, type_name
+from failextract_nb._safe import message_of, notes_of
+from failextract_nb._strings import clean, kind_of
 from failextract_nb.failure import Raised
 from failextract_nb.kept import size_of
-from failextract_nb.positions import position_of, positions_in
+from failextract_nb.positions import Position, position_of, positions_in
 from failextract_nb.variables import Variables
 
-MAX_FRAMES = 60  # of one exception; the first third and the last two thirds are kept
+MAX_FRAMES = 60  # of one exception
 MAX_CAUSES = 10
 MAX_MEMBERS = 25  # of one exception group
 MAX_NESTING = 5  # of groups in groups and causes of members
 MAX_EXCEPTIONS = 100  # of one failure, all causes and members together
-MAX_NOTES = 20
+MAX_PATHS = 256  # that are remembered
+MAX_LENGTH = 100  # frames of one that is
 
 # What an exception has, past any override.
 _traceback_of, _cause, _context, _suppresses = (
@@ -38,8 +39,25 @@ _traceback_of, _cause, _context, _suppresses = (
 )
 
 Group = BaseExceptionGroup[BaseException]
-Entry = tuple[FrameType, positions.Position]
 Described = tuple[Raised, str, "failure.Frame | None"]
+
+
+@dataclass(slots=True)
+class _Path:
+    """The places that a traceback leads through, ready to be put into a record.
+
+    What fails again at one place has mostly come the same way: it is described on first sight.
+    """
+
+    places: list[Position]  # all of them, as those of a path that is remembered must not go
+    shown: list[tuple[int, bool]]  # the frames to show, by number, and whether they are the user's
+    frames: list[failure.Frame]  # of these
+    innermost: int  # the number of the innermost frame of the user's, else of all that are shown
+    place: failure.Frame | None  # that of it
+    masks: int  # of secrets, in the frames shown and in the text
+    omitted: int
+    repetition: failure.Repetition | None  # where most of those omitted are
+    text: str  # the traceback, but for its last line
 
 
 class Walk:
@@ -62,7 +80,7 @@ class Walk:
 
     @property
     def masks(self) -> int:
-        """How many stand in what the exceptions hold."""
+        """How many stand in what the exceptions hold, and in their text."""
         return self._masks + self.variables.masks
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
@@ -74,75 +92,59 @@ class Walk:
             self.variables.work = current()
         self.seen.add(id(error))
         self.room -= 1
-        kind = _kind_of(type(error))
+        kind = kind_of(type(error))
         hidden = rules.hidden
-        out = Raised(exception_type=kind.name, exception_message=message_of(error))
-        notes = _notes(error)
-        if rules.hidden != hidden:
-            self._masks += masks_among([out["exception_message"], *notes])
+        message, notes = message_of(error), notes_of(error)
+        masks = masks_among([message, *notes]) if rules.hidden != hidden else 0
+        self._masks += 2 * masks  # they stand in the text, too
+        out: Raised = {"exception_type": kind.name, "exception_message": message}
         if kind.module:
             out["exception_module"] = kind.module
-        traceback = _traceback_of(error)
-        entries, left_out = _entries(traceback, self.max_depth, self.from_users)
-        if self.from_users and not entries and not issubclass(type(error), SyntaxError):
-            entries, left_out = _entries(traceback, self.max_depth)
-        pieces = self._frames(entries, left_out, out)
-        users = _users_entry(entries)
-        if users is not None and level == 0:
-            name = dict.get(users[0].f_globals, "__name__")
+        frames, path = _way(_traceback_of(error), self.max_depth, self.from_users, kind.is_syntax)
+        self._frames(frames, path, out)
+        place = path.place
+        if place is not None and level == 0:
+            name = dict.get(frames[path.innermost].f_globals, "__name__")
             self.module = clean(name) if type(name) is str else ""
-        place = users[1].frame if users else None
-        if issubclass(type(error), SyntaxError):
+        last = f"{kind.full_name}: {message}\n" if message else f"{kind.full_name}\n"
+        if kind.is_syntax:
             from failextract_nb import syntax
 
             last, place = syntax.describe(cast("SyntaxError", error), place, out)
-        elif message := out["exception_message"]:
-            last = f"{kind.full_name}: {message}\n"
-        else:
-            last = f"{kind.full_name}\n"
+            self._masks += masks_in(last) - (masks_in(message) if masks else 0)
+            if len(out["extracted_code"]) > len(path.frames):  # its own
+                self._masks += masks_in(out["extracted_code"][-1])
         if notes:
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
         before = self._causes(error, out, level) if follow and _cause_of(error) else ""
-        is_group = issubclass(type(error), BaseExceptionGroup)
-        members = self._members(cast("Group", error), out, level) if is_group else ""
-        head = "Traceback (most recent call last):\n" if pieces else ""
-        text = f"{before}{head}{''.join(pieces)}{last}{members}"
+        members = self._members(cast("Group", error), out, level) if kind.is_group else ""
         self._weigh(out)
-        if positions.masked:
-            self._masks += sum([position.masks for _, position in entries])
-        if len(out["extracted_code"]) > len(entries):  # a syntax error's own
-            self._masks += masks_in(out["extracted_code"][-1])
-        return out, text, place
+        return out, f"{before}{path.text}{last}{members}", place
 
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
         self._bytes += getsizeof(out["exception_message"]) + getsizeof(out["extracted_code"])
         if "locals" in out:
             self._bytes += getsizeof(out["locals"])
-        for key in ("notes", "repetition"):
-            if key in out:
-                self._bytes += size_of(out[key])
+        if "notes" in out:
+            self._bytes += size_of(out["notes"])
+        if "repetition" in out:
+            self._bytes += size_of(out["repetition"])
 
-    def _frames(
-        self, entries: list[Entry], left_out: list[positions.Position], out: Raised
-    ) -> list[str]:
-        pieces = [position.text for _, position in entries]
-        if omitted := len(left_out):
-            out["frames_omitted"] = omitted
-            more = f"{omitted} more frames"
-            if repetition := _repetition(left_out):
-                out["repetition"] = repetition
-                place = f"{repetition['function']}, line {repetition['line']}"
-                more = f"{more}, {repetition['count']} of them of {place}"
-            pieces.insert(_head(self.max_depth), f"  … {more} …\n")
-        out["extracted_code"] = [position.frame for _, position in entries]
-        if self.include_locals and entries:
-            of, work = self.variables.of, self.variables.work
+    def _frames(self, frames: list[FrameType], path: _Path, out: Raised) -> None:
+        """Put the frames that ``path`` shows into ``out``, and what they hold."""
+        if path.omitted:
+            out["frames_omitted"] = path.omitted
+            if path.repetition:
+                out["repetition"] = path.repetition.copy()
+        out["extracted_code"] = [*path.frames]
+        self._masks += path.masks
+        if self.include_locals and path.shown:
+            work = self.variables.work
             work.in_value = True
-            out["locals"] = [of(frame) if position.users else None for frame, position in entries]
+            out["locals"] = self.variables.of(frames, path.shown)
             work.in_value = False
-        return pieces
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:
         """Put the chain of causes, nearest first, into ``out``; return their text."""
@@ -180,29 +182,87 @@ class Walk:
 _LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}
 
 
-class _Kind(NamedTuple):
-    """What a class of exceptions is called."""
-
-    name: str
-    module: str  # "" where nobody would say it
-    full_name: str  # as at the end of a traceback
+_paths: dict[tuple[object, ...], _Path] = {}  # by the ids of places
+rules.watch(_paths.clear)
 
 
-def _name_kind(cls: type) -> _Kind:
-    module = clean(module_of(cls))
-    module = "" if module in ("builtins", "__main__") else module
-    full_name = clean(str(type.__dict__["__qualname__"].__get__(cls)))
-    return _Kind(type_name(cls), module, f"{module}.{full_name}" if module else full_name)
+def _way(
+    traceback: TracebackType | None, limit: int, from_users: bool, is_syntax: bool
+) -> tuple[list[FrameType], _Path]:
+    """All frames of a traceback, outermost first, and the path that they are, ``limit`` of it.
+
+    Neither what runs the cell nor, with ``from_users``, what runs the test is shown, unless that is
+    all there is (of a syntax error, there may be nothing), nor a frame that asks to be hidden.
+    """
+    frames: list[FrameType] = []
+    places: list[Position] = []
+    known = positions_in.known
+    while traceback is not None:
+        frame, instruction = traceback.tb_frame, traceback.tb_lasti
+        code = frame.f_code
+        found = known.get(id(code))
+        place = found[1].get(instruction) if found is not None and found[0]() is code else None
+        if place is None:
+            place = position_of(code, instruction, traceback.tb_lineno)
+        frames.append(frame)
+        places.append(place)
+        traceback = traceback.tb_next
+    key = (limit, from_users, is_syntax, *map(id, places))
+    path = _paths.get(key)
+    if path is None:
+        path = _path(places, limit, from_users)
+        if from_users and not path.frames and not is_syntax:
+            path = _path(places, limit, from_users=False)
+        if len(places) <= MAX_LENGTH:
+            if len(_paths) >= MAX_PATHS:
+                _paths.clear()
+            _paths[key] = path
+    return frames, path
 
 
-_kind_of = PerObject(_name_kind)
+def _path(places: list[Position], limit: int, from_users: bool) -> _Path:
+    numbers = []
+    wrapping = True  # until the first frame that is not what runs the code
+    for number, place in enumerate(places):
+        runs_it = not place.users if from_users else place.machinery
+        wrapping = wrapping and (runs_it or place.hidden)
+        if not wrapping and not place.hidden:
+            numbers.append(number)
+    head = max(1, limit // 3)  # the first third and the last two thirds are kept
+    omitted = max(0, len(numbers) - limit)
+    left_out = [places[number] for number in numbers[head : head + omitted]]
+    del numbers[head : head + omitted]
+    kept = [places[number] for number in numbers]
+    users = [number for number in numbers if places[number].users]
+    innermost = max(users or numbers, default=-1)
+    repetition = _repetition(left_out) if left_out else None
+    pieces = [place.text for place in kept]
+    if left_out:
+        pieces.insert(head, _instead(omitted, repetition))
+    text = "".join(["Traceback (most recent call last):\n", *pieces]) if pieces else ""
+    return _Path(
+        places=places,
+        shown=[(number, places[number].users) for number in numbers],
+        frames=[place.frame for place in kept],
+        innermost=innermost,
+        place=places[innermost].frame if numbers else None,
+        masks=sum(place.masks for place in kept) + masks_in(text),
+        omitted=omitted,
+        repetition=repetition,
+        text=text,
+    )
 
 
-def _head(limit: int) -> int:
-    return max(1, limit // 3)
+def _instead(omitted: int, repetition: failure.Repetition | None) -> str:
+    """The line that stands in a traceback for the frames left out."""
+    more = f"{omitted} more frames"
+    if repetition:
+        place = f"{repetition['function']}, line {repetition['line']}"
+        more = f"{more}, {repetition['count']} of them of {place}"
+    return f"  … {more} …\n"
 
 
-def _repetition(left_out: list[positions.Position]) -> failure.Repetition | None:
+def _repetition(left_out: list[Position]) -> failure.Repetition | None:
     """The place that most of the frames left out are at, if it is a recursion's."""
     [(place, count)] = Counter(map(id, left_out)).most_common(1)
     if count < 3:
@@ -211,45 +271,6 @@ def _repetition(left_out: list[positions.Position]) -> failure.Repetition | None
     return failure.Repetition(
         file=frame["file"], function=frame["function"], line=frame["line"], count=count
     )
-
-
-def _entries(
-    traceback: TracebackType | None, limit: int, from_users: bool = False
-) -> tuple[list[Entry], list[positions.Position]]:
-    """The frames to keep, outermost first, and the places of those left out of their middle.
-
-    Neither what runs the cell or the test is kept, nor a frame that asks to be hidden.
-    """
-    entries: list[Entry] = []
-    head = _head(limit)
-    left_out: list[positions.Position] = []
-    wrapping = True  # until the first frame that is not what runs the code
-    while traceback is not None:
-        frame, instruction = traceback.tb_frame, traceback.tb_lasti
-        code = frame.f_code
-        position = positions_in(code).get(instruction)
-        if position is None:
-            position = position_of(code, instruction, traceback.tb_lineno)
-        runs_it = not position.users if from_users else position.machinery
-        wrapping = wrapping and (runs_it or position.hidden)
-        if not wrapping and not position.hidden:
-            entries.append((frame, position))
-            if len(entries) > 2 * limit:  # in blocks, so that a deep recursion is cheap
-                left_out += [place for _, place in entries[head : head + limit]]
-                del entries[head : head + limit]
-        traceback = traceback.tb_next
-    if (more := len(entries) - limit) > 0:
-        left_out += [place for _, place in entries[head : head + more]]
-        del entries[head : head + more]
-    return entries, left_out
-
-
-def _users_entry(entries: list[Entry]) -> Entry | None:
-    """The innermost frame of the user's own code, else the innermost of all."""
-    for entry in reversed(entries):
-        if entry[1].users:
-            return entry
-    return entries[-1] if entries else None
 
 
 def _cause_of(error: BaseException) -> tuple[BaseException, str] | None:
@@ -267,15 +288,3 @@ def _chain(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException
         error = found[0]
         seen.add(id(error))
         yield found
-
-
-def _notes(error: BaseException) -> list[str]:
-    try:
-        notes = getattr(error, "__notes__", None)
-        if not isinstance(notes, (list, tuple)):
-            return []
-        return [note_of(note) for note in islice(notes, MAX_NOTES)]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001  # a property of the user's, a list of theirs
-        return []

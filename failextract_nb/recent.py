@@ -29,17 +29,21 @@ class Recent:
 
     def __init__(self) -> None:
         self._steps: list[_Step] = []
+        self._until = 0.0  # the last of them goes on
 
     def note(self, seconds: float) -> None:
         """Count one duration."""
-        now, steps = time.monotonic(), self._steps
-        if not steps or now >= steps[-1].started + STEP:
-            self._steps = steps = [*self._still(now), _Step(now)]
-        step = steps[-1]
+        now = time.monotonic()
+        if now >= self._until:
+            self._steps = [*self._still(now), _Step(now)]
+            self._until = now + STEP
+        step = self._steps[-1]
         step.count += 1
         step.total += seconds
-        step.minimum = min(step.minimum, seconds)
-        step.maximum = max(step.maximum, seconds)
+        if seconds < step.minimum:  # noqa: PLR1730  # a call costs more
+            step.minimum = seconds
+        if seconds > step.maximum:  # noqa: PLR1730
+            step.maximum = seconds
 
     def figures(self) -> dict[str, float]:
         """Mean, minimum, maximum (seconds) and count; all 0 where there was none."""
@@ -56,7 +60,7 @@ class Recent:
 
     def clear(self) -> None:
         """Forget all durations."""
-        self._steps = []
+        self._steps, self._until = [], 0.0
 
     def _still(self, now: float) -> list[_Step]:
         return [step for step in self._steps if step.started > now - LAST_MINUTE]

@@ -69,7 +69,9 @@ def remember(
             return _met_before(error, known, origin, name, details)
         if known is not None:
             details["again"] = known["id"]
-        record = _capture(
+        if is_asking():  # a repr has failed that a capture asks; it says so in its record
+            return None
+        record = capture.failure_from(
             error,
             origin=origin,
             name=name,
@@ -77,10 +79,12 @@ def remember(
             max_depth=max_depth,
             **details,
         )
-        if record is None:
-            return None
-        FailureExtractor().add_failure(record)
-        _mark_stored(error, record)
+        extractor = FailureExtractor()
+        extractor.add_failure(record)
+        if type(extractor) is FailureExtractor:  # but for the mark, nobody has kept it
+            cast("dict[str, Any]", record)[_HOME] = _home()
+        else:
+            _mark_stored(error, record)
         return record["id"]
     except KeyboardInterrupt:
         raise
@@ -106,7 +110,9 @@ def captured(
             return cast("Failure", {key: one for key, one in record.items() if key != _HOME})
         if known is not None:
             details["again"] = known["id"]
-        return _capture(error, origin=origin, name=name, **details)
+        if is_asking():
+            return None
+        return capture.failure_from(error, origin=origin, name=name, **details)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:  # noqa: BLE001  # what is at hand may be of any class
@@ -188,12 +194,6 @@ def is_told(error: BaseException, origin: str, count: int | None) -> bool:
 def note_problem(what: str, problem: BaseException) -> None:
     """Say what went wrong inside, and keep it in ``get_statistics()["problems"]``."""
     FailureExtractor._store.note_problem(what, problem)
-
-
-def _capture(error: BaseException, **wishes: Any) -> Failure | None:
-    if is_asking():  # a repr has failed that a capture asks; it says so in its record
-        return None
-    return capture.failure_from(error, **wishes)
 
 
 def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from failextract_nb._safe import message_of
@@ -40,8 +39,8 @@ class Store:
         self.max_passed: int | None = None
         self.max_memory: float | None = None  # bytes
         self.many = MANY_FAILURES
-        self.by_type: Counter[str] = Counter()
-        self.by_origin: Counter[str] = Counter()
+        self.by_type: dict[str, int] = {}
+        self.by_origin: dict[str, int] = {}
         self.expected = 0  # failures of cells that are meant to fail: kept, and not counted
         self.interrupted = 0
         self.generation = 0  # how often clear() was called
@@ -65,7 +64,7 @@ class Store:
 
     def add(self, record: Failure, size: int, seconds: float | None = None) -> None:
         """Keep ``record``, of ``size`` bytes; ``seconds`` is what its capture took, if known."""
-        if self.changing.comes_later(partial(self.add, record, size, seconds)):
+        if self.changing.comes_later(self.add, record, size, seconds):
             return
         with self.lock, self.changing:
             if seconds is not None:
@@ -90,7 +89,7 @@ class Store:
                 self.note_problem("a watcher", error)
 
     def amend(self, failure_id: str, changes: Mapping[str, Any]) -> bool:
-        if self.changing.comes_later(partial(self.amend, failure_id, changes)):
+        if self.changing.comes_later(self.amend, failure_id, changes):
             return True
         with self.lock, self.changing:
             old = self.failures.get(failure_id)
@@ -114,7 +113,7 @@ class Store:
         self.failures.replace(record, size)
 
     def add_passed(self, record: Passed, size: int) -> None:
-        if self.changing.comes_later(partial(self.add_passed, record, size)):
+        if self.changing.comes_later(self.add_passed, record, size):
             return
         with self.lock, self.changing:
             if self.passed.get(record["id"]) is not None:
@@ -132,7 +131,7 @@ class Store:
         self, failures: int | None, passed: int | None, memory: float | None, many: int
     ) -> None:
         """Keep so many failures, passes and bytes from now on; warn at ``many`` failures."""
-        if self.changing.comes_later(partial(self.set_limits, failures, passed, memory, many)):
+        if self.changing.comes_later(self.set_limits, failures, passed, memory, many):
             return
         with self.lock, self.changing:
             self.max_failures, self.max_passed, self.max_memory = failures, passed, memory
@@ -188,13 +187,8 @@ class Store:
         if record.get("expected"):
             self.expected += by
             return
-        for counter, name in (
-            (self.by_type, record["exception_type"]),
-            (self.by_origin, record["origin"]),
-        ):
-            counter[name] += by
-            if not counter[name]:
-                del counter[name]
+        _count(self.by_type, record["exception_type"], by)
+        _count(self.by_origin, record["origin"], by)
 
     def warn(self, crossed: Iterable[str]) -> None:
         """Each warning once, until ``clear``; after the lock, as a warning filter is user code."""
@@ -292,6 +286,13 @@ class Store:
         """Make all that follows from the records true again: a change was left half done."""
         self.passed.mend()
         self.failures.mend()  # the last: it has the texts that records share
-        self.by_type, self.by_origin, self.expected = Counter(), Counter(), 0
+        self.by_type, self.by_origin, self.expected = {}, {}, 0
         for record in self.failures.snapshot():
             self.count(record, 1)
+
+
+def _count(counts: dict[str, int], name: str, by: int) -> None:
+    if count := counts.get(name, 0) + by:
+        counts[name] = count
+    else:
+        counts.pop(name, None)

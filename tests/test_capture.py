@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from conftest import fail
 
-from failextract_nb import _strings, _values, capture, failure, positions, raised, variables
+from failextract_nb import _safe, _strings, _values, capture, failure, positions, raised, variables
 
 
 def record_of(function, *args, **options):
@@ -171,7 +171,7 @@ def test_notes_are_data():
     assert record["notes"][0] == "first\nsecond"
     assert "first\nsecond\n" in record["exception_traceback"]
     assert "hunter2" not in str(record)
-    assert len(record["notes"]) == raised.MAX_NOTES
+    assert len(record["notes"]) == _safe.MAX_NOTES
 
 
 @pytest.mark.parametrize("notes", [None, 5, "text", {"a": 1}, [5, None, object()]])

@@ -92,6 +92,6 @@ def test_what_dies_while_the_stack_is_full():
 def test_an_entry_of_a_thing_that_is_gone():
     cache = PerObject(lambda thing: thing.__name__)
     new, old = type("New", (), {}), type("Old", (), {})
-    cache._known[id(new)] = (weakref.ref(old), "Old")
+    cache.known[id(new)] = (weakref.ref(old), "Old")
     assert cache(new) == "New"
     assert cache(new) == "New"

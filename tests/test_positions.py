@@ -12,7 +12,7 @@ import weakref
 import pytest
 from conftest import fail
 
-from failextract_nb import capture, positions
+from failextract_nb import capture, positions, raised
 
 
 @pytest.fixture
@@ -127,6 +127,36 @@ def test_forget_empties_the_cache():
     positions.forget()
     assert len(positions.positions_in) == 0
     assert frames(first)[-1] is not frames(record_of(broken))[-1]
+
+
+def test_only_so_many_ways_are_remembered(monkeypatch):
+    """Of many ways to a place the last are remembered, of long ones none; all are told whole."""
+    monkeypatch.setattr(raised, "MAX_PATHS", 5)
+    monkeypatch.setattr(raised, "MAX_LENGTH", 20)
+
+    def down(n):
+        return down(n - 1) if n else 1 / 0
+
+    for depth in (*range(1, 30), *range(1, 30)):
+        record = record_of(down, depth)
+        assert record["exception_traceback"].count(", in down") == depth + 1 == len(frames(record))
+        assert len(raised._paths) <= 5
+
+
+def test_one_way_is_shown_as_far_as_each_asks():
+    """The same traceback, cut to another number of frames, and for a test."""
+
+    def down(n):
+        return down(n - 1) if n else 1 / 0
+
+    for _ in range(2):
+        for limit in (3, 6, 100):
+            record = record_of(down, 9, max_depth=limit)
+            assert len(record["extracted_code"]) == len(record["locals"]) == min(limit, 11)
+            assert record.get("frames_omitted", 0) == 11 - min(limit, 11)
+            assert record["locals"][-1]["n"] == "0"
+            assert record["locals"][-2]["n"] == "1"
+        assert "repetition" in record_of(down, 9, max_depth=3)
 
 
 def test_long_lines_are_cut(module):

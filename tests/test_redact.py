@@ -291,5 +291,5 @@ def test_looking_first_misses_nothing(before, one, between, other):
         thorough = _redact._hide_named(
             thorough, _redact._folded(thorough), _named.in_code(thorough), _redact._with_lines
         )
-        if len(text) >= _redact._SHORTEST:
+        if len(text) >= _redact.SHORTEST:
             assert redact(text) == thorough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import TraitError
 from traitlets.config import Config
 
-from failextract_nb import extract_on_failure
+from failextract_nb import capture, extract_on_failure
 from failextract_nb._names import Rules, rules
 from failextract_nb._safe import text_of
 from failextract_nb.ipython.settings import FailExtract
@@ -253,3 +254,52 @@ def test_masked_types_stay_masked(ip, extractor):
     record = extractor.failures[-1]
     assert record["given"] == "SecretStr('**********')"
     assert record["other"] == "<ApiSecret: [redacted: secret]>"
+
+
+def fails(patient_id, sheet):
+    """Fails with names and values that only the rules of a user hide."""
+    return sheet["patient_id"] / 0 if patient_id else "secret-2"
+
+
+def test_what_is_remembered_follows_the_rules():
+    """What is hidden now was seen before the rules said so: names, keys, source, names of threads."""
+    patient_id, two, three = (f"secret-{n}" for n in (1, 2, 3))
+
+    def record():
+        with pytest.raises(TypeError) as caught:
+            fails(patient_id, {"patient_id": patient_id, "mood": two, "bed": 4000 + 711})
+        name = f"ward {three}"
+        return capture.failure_from(
+            caught.value,
+            name=name,
+            output=three,
+            patient_id=patient_id,
+            mood=two,
+            include_locals=True,
+        )
+
+    thread = threading.current_thread()
+    before, thread.name = thread.name, f"ward {three}"
+    try:
+        first = record()
+        rules.set(names=["patient_id"], patterns=["secret-[23]", "4711"])
+        second = record()
+        rules.set()
+        third = record()
+    finally:
+        thread.name = before
+    for secret in (patient_id, two, three, "'bed': 4711"):
+        assert secret in json.dumps(first)
+        assert secret not in json.dumps(second)
+        assert secret in json.dumps(third)
+    assert second["locals"][-1]["patient_id"] == "[redacted: patient id]"
+    assert second["redacted"] == json.dumps(second).count("[redacted: ")
+    assert "redacted" not in third
+
+
+def test_a_text_is_hidden_by_the_key_it_comes_under():
+    """The same text was given under a key that hides nothing before, and is after."""
+    error = ValueError("wrong")
+    assert capture.failure_from(error, mood="hunter2")["mood"] == "hunter2"
+    assert capture.failure_from(error, password="hunter2")["password"] == "[redacted: password]"
+    assert capture.failure_from(error, mood="hunter2")["mood"] == "hunter2"
