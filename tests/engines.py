@@ -70,15 +70,31 @@ def dask(watched):
 @contextmanager
 def engines():
     """A controller and two engines that listen here only."""
-    import ipyparallel
-
-    cluster = ipyparallel.Cluster(n=2, controller_ip="127.0.0.1", log_level=40)
-    with cluster as client:
-        client.wait_for_engines(2, timeout=60)
+    cluster, client = two_engines()
+    try:
         view = client[:]
         view.apply_sync(os.chdir, os.getcwd())
         yield lambda function: client.load_balanced_view().apply_sync(function, 0)
         told["gathered"] = gather(view)
+    finally:
+        client.close()
+        cluster.stop_cluster_sync()
+
+
+def two_engines():
+    """Now and then engines do not find a controller, as its ports are chosen before they are taken."""
+    import ipyparallel
+
+    for attempt in (1, 2, 3):
+        cluster = ipyparallel.Cluster(
+            n=2, controller_ip="127.0.0.1", log_level=40, engine_timeout=30
+        )
+        try:
+            return cluster, cluster.start_and_connect_sync()
+        except TimeoutError:
+            cluster.stop_cluster_sync()
+            if attempt == 3:
+                raise
 
 
 ENGINES = {

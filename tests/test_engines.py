@@ -185,17 +185,20 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     pool.map(work, [0])
 """
 CLUSTER = """
-import os, ipyparallel
-with ipyparallel.Cluster(n=2, controller_ip="127.0.0.1", log_level=40) as client:
-    client.wait_for_engines(2, timeout=60)
-    view = client[0]
-    try:
-        view.apply_sync(work, 0)
-    except ipyparallel.RemoteError:
-        pass
-    extractor = FailureExtractor()
-    extractor.clear()
-    exec(os.environ["GATHER"].replace("view.apply_sync(kept)", "[view.apply_sync(kept)]"))
+import os, sys, ipyparallel
+sys.path.insert(0, os.environ["TESTS"])
+from engines import two_engines
+cluster, client = two_engines()
+view = client[0]
+try:
+    view.apply_sync(work, 0)
+except ipyparallel.RemoteError:
+    pass
+extractor = FailureExtractor()
+extractor.clear()
+exec(os.environ["GATHER"].replace("view.apply_sync(kept)", "[view.apply_sync(kept)]"))
+client.close()
+cluster.stop_cluster_sync()
 """
 TELL = """
 (one,) = FailureExtractor().failures
@@ -217,6 +220,7 @@ def test_a_function_of_a_cell_has_its_source_and_variables(
 ):
     """Also where it was sent as code, to a process that does not know the cell."""
     monkeypatch.setenv("GATHER", GATHER)
+    monkeypatch.setenv("TESTS", str(ROOT / "tests"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     book = notebook("%load_ext failextract_nb", CELL, run, TELL)
     nbclient.NotebookClient(
