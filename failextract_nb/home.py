@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import sys
 from collections.abc import Mapping
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, cast
 
 from failextract_nb import positions
 from failextract_nb._redact import redact
 from failextract_nb.failure import Frame
+
+MAX_WRAPPERS = 10  # of one function, each with another around it
 
 
 def at_home(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,9 +71,12 @@ def _code_of(function: str, line: int) -> CodeType | None:
     cloudpickle, which carries functions to workers, takes the names of their files away.
     """
     found = vars(sys.modules["__main__"]).get(function.partition(".")[0])
-    code = getattr(inspect.unwrap(found), "__code__", None) if callable(found) else None
-    if not isinstance(code, CodeType):
+    for _ in range(MAX_WRAPPERS):
+        if type(found) is FunctionType and "__wrapped__" in found.__dict__:
+            found = found.__dict__["__wrapped__"]
+    if type(found) is not FunctionType:  # nothing else is asked: it may be of any class
         return None
+    code = found.__code__
     last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
     return code if code.co_firstlineno <= line <= last else None
 
