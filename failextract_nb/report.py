@@ -104,7 +104,7 @@ def save(
     formatter = formats.get(config.format or "json")
     about = metadata(chosen, chosen_passed, counts)
     if config.path is None:
-        _print(formatter.iter_format(chosen, chosen_passed, about))
+        print_out(formatter.iter_format(chosen, chosen_passed, about))
         return None
     path = Path(config.path)
 
@@ -117,7 +117,7 @@ def save(
     return path
 
 
-def _print(chunks: Iterable[str]) -> None:
+def print_out(chunks: Iterable[str]) -> None:
     """Write to standard output; what a message holds gives no orders to who shows it."""
     from failextract_nb.foreign import harmless
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import nbformat
 import psutil
 import pytest
 from batches import COMMAND, ENV, SOON, TELL, cell, command, gone, invoke, number_in, until, write
+
+from failextract_nb.formats.json import loads
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and sessions are POSIX'")
 FOREVER = "import time\ntime.sleep(1000)"
@@ -112,6 +115,11 @@ def test_1_failures_are_listed():
         ),
         (["a.ipynb", "--param", "rows"], "not of the form name=value"),
         (["a.ipynb", "--param", "1x=2"], "not of the form name=value"),
+        (["a.ipynb", "--param", "class=2"], "not of the form name=value"),
+        (["a.ipynb", "-r", "r.json", "-r", "link.json"], "two reports would be written to r.json"),
+        (["a.ipynb", "-r", "a.ipynb:json"], "would be written over the notebook"),
+        (["pipe.ipynb"], "'pipe.ipynb' is no file but a device or a pipe"),
+        (["a.ipynb", "--dask", "nonsense"], "'nonsense' is no address of a Dask scheduler"),
         (["a.ipynb", "--output-dir", "."], "is a notebook that is to be run"),
         (["a.ipynb", "--frobnicate"], "No such option"),
     ],
@@ -121,6 +129,8 @@ def test_2_wrong_use(arguments, said):
     """It says what is wrong, and runs nothing."""
     write("a.ipynb", TELL.format("pid"))
     Path("empty").mkdir()
+    Path("link.json").symlink_to("r.json")
+    os.mkfifo("pipe.ipynb")
     done = invoke("run", *arguments, check=2)
     assert said in done.stderr
     assert done.stdout == ""
@@ -205,6 +215,43 @@ def test_a_reader_that_has_enough_breaks_nothing():
         assert report()["metadata"]["failure_count"] == 1
         Path("report.json").unlink()
         process.stderr.close()
+
+
+@pytest.mark.parametrize("more", [(), ("-r", "-:json")])
+def test_standard_output_that_is_full(more):
+    """It is said on stderr; the run and its other reports are as ever."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    write("a.ipynb", "1 / 0")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "run", "a.ipynb", "-r", "r.json", *more],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=SOON,
+        )  # fmt: skip
+    assert done.returncode in (1, 3)
+    assert "Traceback" not in done.stderr
+    assert "this is a bug" not in done.stderr
+    assert len(loads(Path("r.json").read_text())["failures"]) == 1
+
+
+def test_standard_output_that_is_closed():
+    write("a.ipynb", "1")
+    line = f"{shlex.join(COMMAND)} run a.ipynb >&-"
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, timeout=SOON)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("server", ["GITHUB_ACTIONS", "TF_BUILD"])
+def test_reports_on_stdout_give_no_orders(server):
+    """A notebook's name and a message could."""
+    name = "##vso[task.complete result=Succeeded;]y.ipynb"
+    write(name, "raise ValueError('x\\n::add-mask::hello\\n##[error]z')")
+    env = {**ENV, server: "true"}
+    for kind in ("junit", "json", "jsonl", "markdown", "csv", "yaml", "xml", "html"):
+        done = command("run", name, "--ci", "off", "-r", f"-:{kind}", env=env)
+        assert not re.search(r"^\s*::|##\w*\[", done.stdout, re.MULTILINE), kind
+    command("run", name, "-q", "--ci", "off", "-r", "r.json", env=env)
+    assert "##vso[" not in command("stats", "r.json", env=env).stdout
 
 
 def test_quiet_says_nothing_where_nothing_failed():
@@ -341,12 +388,14 @@ def test_a_second_interrupt_ends_it_at_once():
 
 @posix
 def test_a_killed_run_leaves_no_process():
-    """kill -9: the guard ends the kernels, and what they have started."""
-    write("a.ipynb", "import os\nos.system('sleep 1000 &')\n" + TELL.format("pid") + FOREVER)
+    """kill -9: the guard ends the kernels, and what they have started, in whatever session."""
+    own = "import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+    own = own if sys.platform.startswith("linux") else ""
+    write("a.ipynb", own + "import os\nos.system('sleep 1000 &')\n" + TELL.format("pid") + FOREVER)
     process = start("run", "a.ipynb")
     number_in("pid")
     processes = below(process)
-    assert len(processes) >= 3
+    assert len(processes) >= (4 if own else 3)
     process.kill()
     until(lambda: all_gone(processes), "the end of all processes")
     process.communicate()

@@ -166,7 +166,7 @@ def test_a_notebook_that_kills_its_worker_twice_is_lost(on_cluster, cluster):
     assert open("runs").read() == "1\n1\n"
     (failure,) = lost.failures
     assert (failure["origin"], failure["exception_type"]) == ("worker", "KilledWorker")
-    assert "was begun 2 times" in failure["exception_message"]
+    assert "was tried 2 times" in failure["exception_message"]
     wait_for_workers(cluster)
     (fine,) = on_cluster(jobs_of("b.ipynb"))
     assert fine.outcome == "passed"

@@ -67,7 +67,7 @@ def test_a_notebook_whose_worker_is_lost_runs_again_once():
     books = run_on(Processes(), _run_or_die, jobs, 3, stop=Stop())
     assert [Path(f"{n}.begun").read_text() for n in range(3)] == ["x", "xx", "xx"]
     assert [book.failures[0]["origin"] for book in books] == ["cell", "cell", "worker"]
-    assert "begun 2 times" in books[2].broken
+    assert "tried 2 times" in books[2].broken
     assert violation()(books[2].failures[0]) is None
 
 
@@ -196,16 +196,22 @@ def test_half_a_line_of_a_killed_kernel_waits_for_its_end():
 
 
 def test_the_guard_ends_what_it_was_not_told_to_forget(monkeypatch, tmp_path):
-    """A session, with all that is in it, and its folder."""
+    """A session, with all that is in it, what bears its mark wherever it is, and its folder."""
     sleep = [sys.executable, "-c", "import time; time.sleep(1000)"]
     ended, kept = (subprocess.Popen(sleep, start_new_session=True) for _ in range(2))
+    env = {**os.environ, processes.MARK: "outer marked"}
+    marked = subprocess.Popen(sleep, start_new_session=True, env=env)
     folder = tmp_path / "folder"
     folder.mkdir()
-    told = [[ended.pid, str(folder)], [kept.pid, str(tmp_path)], [kept.pid, None]]
+    told = [[ended.pid, "marked", str(folder)], [kept.pid, "kept", "x"], [kept.pid, "", None]]
     lines = "".join(json.dumps(line) + "\n" for line in told).encode()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
     processes.main()
     assert ended.wait(20) != 0
+    if sys.platform.startswith("linux"):
+        assert marked.wait(20) != 0
+    marked.kill()
+    marked.wait(20)
     assert not folder.exists()
     assert kept.poll() is None
     kept.kill()
@@ -215,7 +221,7 @@ def test_the_guard_ends_what_it_was_not_told_to_forget(monkeypatch, tmp_path):
 def test_a_guard_that_is_gone_does_not_cost_the_run():
     """Somebody has killed it; a new one is not needed."""
     guard = processes.Guard()
-    guard.watch(2**22 + 1, "none")
+    guard.watch(2**22 + 1, "mark", "none")
     guard._process.kill()
     guard._process.wait(20)
     for _ in range(3):

@@ -7,6 +7,8 @@ outside.
 from __future__ import annotations
 
 import asyncio
+import os
+import uuid
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -20,6 +22,7 @@ from nbclient.util import ensure_async
 
 from failextract_nb.batch import processes
 
+WAKES, WAKE_AFTER = 3, 0.2  # seconds, after which an interrupted kernel is sent something
 PATIENCE = 5.0  # seconds that an interrupted cell has to come to its end
 _POLL = 0.5  # seconds between two looks whether a kernel is alive
 _LISTEN = 0.1  # seconds between two looks whether a message has come unnoticed
@@ -69,6 +72,7 @@ class Client(NotebookClient):
         self._reply: dict[str, Any] | None = None
         self._sent_with: dict[str, Any] | None = None
         self._info: dict[str, Any] = {}
+        self.mark = uuid.uuid4().hex  # of the kernel and of what it starts
         self.leader: int | None = None  # the kernel's process, where it runs on this machine
 
     def _note(self, **told: Any) -> None:
@@ -94,10 +98,12 @@ class Client(NotebookClient):
 
     async def async_start_new_kernel(self, **start: Any) -> None:
         """Start it, and let it not outlive us."""
-        await super().async_start_new_kernel(**start)
+        marks = f"{os.environ.get(processes.MARK, '')} {self.mark}".strip()  # we may be in a kernel
+        env = {**os.environ, **(start.pop("env", None) or {}), processes.MARK: marks}
+        await super().async_start_new_kernel(env=env, **start)
         self.leader = getattr(getattr(self.km, "provisioner", None), "pid", None)
         if self.leader is not None:
-            processes.guard.watch(self.leader, self._folder)
+            processes.guard.watch(self.leader, self.mark, self._folder)
 
     async def async_start_new_kernel_client(self) -> Any:
         """Connect to the kernel.
@@ -191,6 +197,12 @@ class Client(NotebookClient):
 
     async def _break_off(self, running: asyncio.Future[Any]) -> None:
         await self.km.interrupt_kernel()
+        # A loop that awaits sleeps on: it looks for interrupts when it has something to do.
+        for _ in range(WAKES):
+            if (await asyncio.wait({running}, timeout=WAKE_AFTER))[0]:
+                return
+            kc: Any = self.kc
+            kc.kernel_info()
         if not (await asyncio.wait({running}, timeout=PATIENCE))[0]:
             await self.km.signal_kernel(processes.KILL)
 

@@ -8,7 +8,7 @@ import json
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 import distributed
+from distributed.comm.addressing import get_address_host_port
 
 from failextract_nb.batch.notebook import Job, Stop, Watch, run_notebook
 from failextract_nb.batch.outcome import CellOutcome, NotebookOutcome
@@ -37,11 +38,13 @@ _finding = threading.Lock()
 def connected(address: str) -> Iterator[distributed.Client]:
     """A client of the cluster at ``address``.  Raises OSError or ValueError that name it."""
     try:
+        get_address_host_port(address)
+    except (ValueError, NotImplementedError) as error:
+        raise ValueError(f"{address!r} is no address of a Dask scheduler: {error}") from error
+    try:
         client = distributed.Client(address, timeout=CONNECT_WITHIN, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise OSError(f"no Dask scheduler answers at {address}: {error}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{address!r} is no address of a Dask scheduler: {error}") from error
     with client:
         yield client
 
@@ -107,10 +110,11 @@ class _Workers(Executor):
         else:
             ours.set_exception(RuntimeError(f"the cluster has dropped it ({theirs.status})"))
 
-    def cancel_all(self) -> None:
-        """Wait for nothing any more."""
-        for one in [*self.waiting.values()]:
-            one.cancel()
+    def cancel(self, keys: Iterable[Any]) -> None:
+        """Wait for these no longer."""
+        for key in [*keys]:
+            if (one := self.waiting.get(key)) is not None:
+                one.cancel()
 
 
 def _answer() -> None:
@@ -134,13 +138,15 @@ def _in_background(call: Callable[[], object]) -> None:
 def _end(client: distributed.Client, run: str, executor: _Workers) -> None:
     """Stop what runs on workers; what is not heard of in time is given up."""
     with suppress(Exception):  # the cluster may be gone
+        runs = {key for keys in client.processing().values() for key in keys}
+        executor.cancel(set(executor.waiting) - runs)
         client.run(_stop, run, on_error="ignore")
     ends = threading.Event()
     late = monotonic() + STOP_WITHIN
     while executor.waiting and monotonic() < late:
         ends.wait(0.1)
     with suppress(Exception):
-        executor.cancel_all()
+        executor.cancel(executor.waiting)
 
 
 def _step(message: Any, watch: Watch) -> None:

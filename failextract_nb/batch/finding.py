@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ENDING = ".ipynb"
@@ -22,6 +22,9 @@ def notebooks_in(paths: Sequence[str], without: str | None = None) -> dict[str, 
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         raise NothingToRun(f"there is no {', no '.join(map(repr, missing))}; check the spelling")
+    odd = [path for path in paths if not os.path.isdir(path) and not os.path.isfile(path)]
+    if odd:  # who opens a pipe waits for its writer
+        raise NothingToRun(f"{odd[0]!r} is no file but a device or a pipe")
     found: dict[str, Path] = {}
     known: set[str] = set()
     left_out = os.path.realpath(without) if without else None
@@ -39,7 +42,7 @@ def notebooks_in(paths: Sequence[str], without: str | None = None) -> dict[str, 
 
 
 def _below(folder: str, left_out: str | None) -> list[str]:
-    found = []
+    found: list[str] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [
             name
@@ -47,8 +50,16 @@ def _below(folder: str, left_out: str | None) -> list[str]:
             if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != left_out
         ]
         books = [name for name in files if name.endswith(ENDING) and not name.startswith(".")]
-        found += [os.path.join(parent, name) for name in books]
+        found += filter(os.path.isfile, (os.path.join(parent, name) for name in books))
     return sorted(found, key=lambda path: Path(path).parts)
+
+
+def check_reports(notebooks: Iterable[str], reports: Iterable[str]) -> None:
+    """Raise ValueError where a report would be written over a notebook that is run."""
+    known = {os.path.realpath(path) for path in notebooks}
+    over = next((path for path in reports if os.path.realpath(path) in known), None)
+    if over is not None:
+        raise ValueError(f"the report {over} would be written over the notebook; name another file")
 
 
 def name_of(path: str) -> str:

@@ -15,6 +15,7 @@ from failextract_nb.batch.outcome import CellOutcome, NotebookOutcome
 from failextract_nb.failure import RAISES, Failure
 
 _CELL = re.compile(r"Cell In\[(\d+)\]")
+_BROKEN_OFF = ("KeyboardInterrupt", "CancelledError")  # of a cell that ran too long
 _AT_TOP = re.compile(r'ipykernel_\d+[\\/]\d+\.py", line (\d+) in <module>')
 Record = dict[str, Any]
 
@@ -61,7 +62,7 @@ class Gathering:
         """A cell was broken off.  Where it stood then is told by its KeyboardInterrupt."""
         self._read()
         kind, message = "CellTimeoutError", f"the cell ran longer than {seconds:g} s"
-        known = [one for one in self._of(index) if one["exception_type"] == "KeyboardInterrupt"]
+        known = [one for one in self._of(index) if one["exception_type"] in _BROKEN_OFF]
         if known:
             known[-1].pop("expected", None)
             known[-1] |= {
@@ -74,7 +75,7 @@ class Gathering:
             self.add(records.record(records.TIMEOUT, kind, message, **place))
         self._not_finished(index)
 
-    def died(self, index: int | None, code: int | None, said: str, why: str = "") -> None:
+    def died(self, index: int | None, why: str, said: str) -> None:
         """The kernel has died while a cell ran; ``said`` is what it has left on its stderr."""
         self._read()
         at_top = _AT_TOP.search(said)
@@ -83,7 +84,7 @@ class Gathering:
             records.record(
                 records.KERNEL,
                 "DeadKernelError",
-                f"{records.why_dead(code)}{why}",
+                why,
                 exception_traceback=said,
                 line_number=int(at_top[1]) if at_top else 0,
                 **place,

@@ -112,7 +112,9 @@ def _read(text: str) -> Any:
     import nbformat
 
     book = nbformat.reads(text, as_version=4)
-    if not all(hasattr(cell, key) for cell in book.cells for key in _OF_A_CELL):
+    spec = book.metadata.get("kernelspec", {})
+    named = isinstance(spec, Mapping) and isinstance(spec.get("name", ""), str)
+    if not (named and all(hasattr(cell, key) for cell in book.cells for key in _OF_A_CELL)):
         nbformat.validate(book)
     return book
 

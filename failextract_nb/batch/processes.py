@@ -1,7 +1,8 @@
 """No process is left behind: not a kernel, not what it has started, not where we are killed.
 
-A kernel leads a session of its own, so whatever it starts bears its number.  A guard, a small
-process that outlives this one, ends the sessions that are still there when this one is gone.
+A kernel leads a session of its own, and has a mark in its environment: whatever it starts bears the
+one or the other.  A guard, a small process that outlives this one, ends what is still there when
+this one is gone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
+MARK = "FAILEXTRACT_NB_KERNEL"  # in the environment of a kernel
+ROUNDS = 5
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _HAS_SESSIONS = hasattr(os, "getsid")  # not on Windows, where a kernel ends with its parent
 _CHILD_SUBREAPER = 36  # of Linux' prctl
@@ -34,13 +37,13 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def watch(self, leader: int, folder: str) -> None:
+    def watch(self, leader: int, mark: str, folder: str) -> None:
         """From now on the session of this process must not outlive us, nor the folder."""
-        self._tell(json.dumps([leader, folder]))
+        self._tell(json.dumps([leader, mark, folder]))
 
     def forget(self, leader: int) -> None:
         """It is over."""
-        self._tell(json.dumps([leader, None]))
+        self._tell(json.dumps([leader, "", None]))
 
     @property
     def pid(self) -> int | None:
@@ -105,17 +108,31 @@ def _has_no_children(pid: int) -> bool:
     return True
 
 
-def end(leader: int, others: Iterable[psutil.Process] = ()) -> None:
-    """End at once what is left of a kernel's session, and these processes if they still run."""
+def end(leader: int, mark: str, others: Iterable[psutil.Process] = ()) -> None:
+    """End at once what is left of a kernel: its session, what bears its mark, and these."""
     import psutil
 
-    for pid in psutil.pids() if _HAS_SESSIONS else ():
-        with suppress(OSError):
-            if os.getsid(pid) == leader:
-                os.kill(pid, KILL)
+    for _ in range(ROUNDS):  # what is about to be ended may start another
+        found = 0
+        for pid in psutil.pids() if _HAS_SESSIONS else ():
+            with suppress(OSError):
+                if os.getsid(pid) == leader or _bears(pid, mark):
+                    os.kill(pid, KILL)
+                    found += 1
+        if not found:
+            break
     for process in others:
         with suppress(psutil.Error):
             process.kill()  # knows whether its number belongs to another one by now
+
+
+def _bears(pid: int, mark: str) -> bool:
+    """Whether a process was started with this mark.  Only Linux tells without asking it."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark.encode() in file.read()
+    except OSError:  # not ours, gone, or another system
+        return False
 
 
 @contextmanager
@@ -143,17 +160,17 @@ def no_orphans() -> Iterator[None]:
 
 def main() -> None:
     """Be the guard: learn what to watch until the one who tells is gone, then end what is left."""
-    watched: dict[int, str] = {}
+    watched: dict[int, tuple[str, str]] = {}
     for line in sys.stdin.buffer:
-        leader, folder = json.loads(line)
+        leader, mark, folder = json.loads(line)
         if folder is None:
             watched.pop(leader, None)
         else:
-            watched[leader] = folder
-    for leader, folder in watched.items():
+            watched[leader] = mark, folder
+    for leader, (mark, folder) in watched.items():
         with suppress(OSError):
             os.killpg(leader, KILL)
-        end(leader)
+        end(leader, mark)
         shutil.rmtree(folder, ignore_errors=True)
 
 

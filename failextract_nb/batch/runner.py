@@ -87,7 +87,7 @@ def run_here(
 def lost(job: Job, error: BaseException) -> NotebookOutcome:
     """What is said of a notebook whose worker is gone, twice."""
     said = f"{type(error).__name__}: {error}".strip(": ")
-    message = f"{job.name} was begun {ATTEMPTS} times, and what ran it was lost: {said}"
+    message = f"{job.name} was tried {ATTEMPTS} times, and what was to run it was lost: {said}"
     result = NotebookOutcome(os.path.abspath(job.path), job.name, broken=message)
     result.failures.append(
         records.record(

@@ -73,7 +73,7 @@ class Running:
                 self._result.interrupted, self._over = True, "the run was interrupted"
                 if self._client.leader is not None:  # a kernel may be deaf to all that is polite
                     self._left = processes.descendants(self._client.leader)
-                    processes.end(self._client.leader)
+                    processes.end(self._client.leader, self._client.mark)
                 executing.cancel()
             await asyncio.gather(executing, return_exceptions=True)
         finally:
@@ -101,7 +101,7 @@ class Running:
                 if self._has_begun and not isinstance(error, DeadKernelError):
                     raise
                 if self._has_begun:
-                    await self._died(self._last_cell(), "")
+                    await self._died(self._last_cell())
                 elif _TAKEN in self._said() and attempt < ATTEMPTS:
                     await self._clean_up()
                     self._client = self._new_client()
@@ -114,7 +114,7 @@ class Running:
         """Whatever has happened: end the kernel and what it has left."""
         client = self._client
         if client.leader is not None:
-            processes.end(client.leader, self._left)
+            processes.end(client.leader, client.mark, self._left)
         if client.km is not None:
             if client.km.has_kernel:
                 await client.km.shutdown_kernel(now=True)
@@ -179,7 +179,7 @@ class Running:
         cell = self._cells[index]
         cell.seconds, cell.reason = perf_counter() - self._started, ""
         if reply is None:
-            await self._died(index, f": {_STUBBORN}" if too_long else "")
+            await self._died(index, too_long)
         elif too_long:
             self._gathering.too_long(index, self._job.timeout or 0.0)
         else:
@@ -209,12 +209,13 @@ class Running:
 
     # ---- what goes wrong
 
-    async def _died(self, index: int | None, why: str) -> None:
+    async def _died(self, index: int | None, too_long: bool = False) -> None:
         self._over = _DEAD if index is None else f"{_DEAD} in cell {index + 1}"
         code = None
         with suppress(RuntimeError):
             code = await self._client.exit_code()
-        self._gathering.died(index, code, self._said(), why)
+        why = _STUBBORN if too_long else records.why_dead(code)
+        self._gathering.died(index, why, self._said())
 
     def _said(self) -> str:
         """What the kernel has written where no notebook shows it, without its own greetings."""
@@ -254,7 +255,7 @@ class Running:
         tagged = (
             cell.index
             for cell in self._result.cells
-            if PARAMETERS in tags_of(self._book.cells[cell.index])
+            if PARAMETERS in (tags := tags_of(self._book.cells[cell.index])) and SKIP not in tags
         )
         return next(tagged, None)
 
@@ -284,4 +285,4 @@ class Running:
 
 _TAKEN = "Address already in use"
 _DEAD = "the kernel died"
-_STUBBORN = "a cell ran too long, and did not end when it was interrupted"
+_STUBBORN = "we ended the kernel: a cell ran too long, and did not end when it was interrupted"

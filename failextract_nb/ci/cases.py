@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from failextract_nb import failure as words
-from failextract_nb import files
+from failextract_nb import files, report
 from failextract_nb.batch.outcome import FAILED, PASSED, CellOutcome, NotebookOutcome
 from failextract_nb.formats.junit import Case, Suite, expected, of_failure, to_junit
 
@@ -26,7 +25,7 @@ def cases_of(notebooks: Iterable[NotebookOutcome]) -> Iterator[str]:
 def save_cases(path: str | os.PathLike[str] | None, notebooks: Sequence[NotebookOutcome]) -> None:
     """Write the report of a run to a file, or to standard output.  Raises OSError."""
     if path is None:
-        sys.stdout.writelines(cases_of(notebooks))
+        report.print_out(cases_of(notebooks))
     else:
         files.write(Path(path), lambda: cases_of(notebooks))
 

@@ -6,6 +6,7 @@ report could not be written.  130: it was interrupted.  Each subcommand is a mod
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return BROKEN
+    for name in ("stdout", "stderr"):  # one that was closed stays silent
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     from failextract_nb.batch.processes import no_orphans
     from failextract_nb.cli.commands import run_command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -71,7 +72,11 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # what reads our output has enough
         _leave_stdout()
         return 0
-    except Exception:  # noqa: BLE001  # 1 would say that a notebook has failed
+    except Exception as error:  # noqa: BLE001  # 1 would say that a notebook has failed
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+            _leave_stdout()
+            click.echo(f"{NAME}: standard output cannot be written: {error.strerror}", err=True)
+            return BROKEN
         traceback.print_exc()
         click.echo(f"{NAME} itself broke: this is a bug, please report it.", err=True)
         return BROKEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import keyword
 from typing import Any
 
 import click
@@ -26,7 +27,7 @@ class Parameter(click.ParamType):  # type: ignore[type-arg]  # old ones take no 
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, Any]:
         name, equals, text = str(value).partition("=")
-        if not equals or not name.strip().isidentifier():
+        if not equals or not name.strip().isidentifier() or keyword.iskeyword(name.strip()):
             self.fail(f"{value!r} is not of the form name=value, such as rows=100", param, ctx)
         return name.strip(), _value(text)
 

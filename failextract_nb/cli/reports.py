@@ -14,6 +14,7 @@ from failextract_nb import formats
 from failextract_nb.cli import BROKEN, PASSED
 from failextract_nb.cli.targets import Target, complete_formats, split
 from failextract_nb.failure import counted
+from failextract_nb.foreign import harmless
 from failextract_nb.formats import NotAReport
 from failextract_nb.report import OutputConfig
 from failextract_nb.shown import one_line
@@ -136,7 +137,7 @@ def stats(sources: Sequence[tuple[Records, Records]]) -> int:
         if counts:
             click.echo(f"\nby {title}")
         for name, count in counts.most_common(MOST):
-            click.echo(f"{count:>8}  {name}")
+            click.echo(harmless(f"{count:>8}  {name}"))
         if len(counts) > MOST:
             click.echo(f"          and {len(counts) - MOST} more")
     return PASSED

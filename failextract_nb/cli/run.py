@@ -134,6 +134,7 @@ def run(
     try:
         found = finding.notebooks_in(paths, without=output_dir)
         outputs = finding.outputs_of(found, output_dir) if output_dir else {}
+        finding.check_reports(found, [str(one.path) for one in reports if one.path])
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     from failextract_nb.batch.notebook import Job
@@ -244,7 +245,7 @@ def _save(config: OutputConfig, books: Sequence[NotebookOutcome]) -> str:
 def _print(screen: Any, line: Any, style: str = "") -> None:
     from contextlib import suppress
 
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # nobody reads it any more, or the disk is full
         screen.print(line, style=style or None, soft_wrap=True, markup=False)
 
 

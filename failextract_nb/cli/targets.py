@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -36,8 +37,9 @@ def split(text: str) -> tuple[str, str | None]:
 
 def same_twice(configs: tuple[OutputConfig, ...]) -> str:
     """What two of the reports would both write; "" where each has its own."""
-    targets = ["standard output" if one.path is None else str(one.path) for one in configs]
-    return next((one for one in targets if targets.count(one) > 1), "")
+    said = [str(one.path or "standard output") for one in configs]
+    targets = [os.path.realpath(one.path) if one.path else "" for one in configs]
+    return next((one for one, to in zip(said, targets, strict=True) if targets.count(to) > 1), "")
 
 
 def complete_formats(
