@@ -534,6 +534,16 @@ def test_a_cell_that_awaits_too_long(tmp_path, source):
     assert book.seconds < 15
 
 
+def test_an_error_that_the_kernel_cannot_tell(tmp_path):
+    """IPython itself fails then, and tells its hooks no result: no cell gets another one's failure."""
+    path = write(tmp_path / "a.ipynb", "raise ValueError('\\ud800 bad')", "1 / 0", "1")
+    book = run(path)
+    assert outcomes(book) == ["failed", "failed", "passed"]
+    assert told(book) == [(0, "cell", "UnicodeEncodeError"), (1, "cell", "ZeroDivisionError")]
+    assert book.failures[0]["causes"][-1]["exception_type"] == "ValueError"
+    assert [one["execution_count"] for one in book.failures] == [1, 2]
+
+
 def test_parameters_where_their_cell_is_skipped(tmp_path):
     """They are set before the first cell."""
     path = write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
@@ -66,15 +67,18 @@ class Hooks:
 
     def post_run_cell(self, result: Any) -> None:
         """Record the failure of the cell that has just run, if it failed."""
-        if result is None:  # interrupted before it began
-            return
-        run = self._runs.pop(id(result.info), None) or self._unknown(result)
+        if result is None:  # it was interrupted, or IPython has failed at telling how it failed
+            run, error = self._untold(), sys.exc_info()[1]
+            if run is None:
+                return
+        else:
+            run = self._runs.pop(id(result.info), None) or self._unknown(result)
+            error = result.error_before_exec or result.error_in_exec
         runs.current.set(run)  # IPython may call this in another context than it ran the cell in
-        error = result.error_before_exec or result.error_in_exec
         try:
             if error is not None and not is_misuse(error):
                 self._failed(result, error, run, options_of(run.raw))
-            elif error is None and run.outer is None and run.raw:
+            elif result is not None and error is None and run.outer is None and run.raw:
                 self._passed(run)
             if run.outer is None:
                 self.settle(run)
@@ -83,10 +87,24 @@ class Hooks:
         run.finished = True
         runs.current.set(run.outer)
 
+    def _untold(self) -> CellRun | None:
+        """The run that ends without a result; None where it has not begun."""
+        if not self._runs:
+            return None
+        current = runs.current.get()
+        key = id(current.info) if current is not None else 0
+        return self._runs.pop(key if key in self._runs else next(reversed(self._runs)))
+
     def _unknown(self, result: Any) -> CellRun:
-        """A run that the hook before the cell was not told of: IPython could not even start it."""
+        """A run that the hook before the cell was not told of: IPython could not even start it.
+
+        Or it has failed at showing the error, and tells of the cell anew.
+        """
         outer = runs.current.get()
         within = outer if outer is not None and not outer.finished else None
+        if within is not None and within.raw == (result.info.raw_cell or ""):
+            self._runs.pop(id(within.info), None)
+            return within
         return CellRun(self._ip, result.info, result.execution_count, within)
 
     def arrive(self) -> None:
@@ -116,7 +134,7 @@ class Hooks:
             cell.recorded = cell.recorded or failure_id is not None
             if failure_id is not None and (path := write(wish.config)) is not None:
                 print(f"failextract: written to {path}")  # noqa: T201  # the user asked for it
-        if wish.go_on and not isinstance(error, KeyboardInterrupt):
+        if wish.go_on and result is not None and not isinstance(error, KeyboardInterrupt):
             result.error_in_exec = result.error_before_exec = None
 
     def _details(self, cell: CellRun, wish: CellOptions) -> dict[str, Any]:
