@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
 import sys
 from collections.abc import Mapping
@@ -13,22 +14,27 @@ from failextract_nb._redact import redact
 from failextract_nb.failure import Frame
 
 MAX_WRAPPERS = 10  # of one function, each with another around it
+CODE = "code"  # in what is told of a task: what tells its functions from others of their names
 
 
-def at_home(record: Mapping[str, Any]) -> dict[str, Any]:
+def at_home(record: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """``record`` with the names and the source of this session's cells, where frames are in some.
 
-    A function that was written in a cell has failed in a process that has no such file.
+    A function that was written in a cell has failed in a process that has no such file.  ``about``
+    is the failure that ``record`` is a cause or a member of.
     """
+    about = record if about is None else about
     known = {**record}
     for key in ("causes", "exceptions"):
         inner = known.get(key)
         if isinstance(inner, list):
-            known[key] = [at_home(one) if isinstance(one, Mapping) else one for one in inner]
+            known[key] = [at_home(one, about) if isinstance(one, Mapping) else one for one in inner]
+    if isinstance(task := known.get("dask"), Mapping):
+        known["dask"] = {key: value for key, value in task.items() if key != CODE}
     frames = known.get("extracted_code")
     if not isinstance(frames, list):
         return known
-    found = [_frame(one) if isinstance(one, dict) else one for one in frames]
+    found = [_frame(one, about) if isinstance(one, dict) else one for one in frames]
     text, changed = str(known.get("exception_traceback", "")), False
     for before, after in zip(frames, found, strict=True):
         if after is before:
@@ -44,11 +50,14 @@ def at_home(record: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _frame(frame: dict[str, Any]) -> Frame:
+def _frame(frame: dict[str, Any], about: Mapping[str, Any]) -> Frame:
     file, line = frame.get("file"), frame.get("line")
     if not isinstance(file, str) or not isinstance(line, int) or "code" in frame:
         return cast("Frame", frame)
-    if file.startswith("<") and (code := _code_of(str(frame.get("function")), line)):
+    if file.startswith("<"):  # cloudpickle, which carries functions, takes their files' names away
+        code = _code_of(str(frame.get("function")))
+        if code is None or not _is_same(code, about):
+            return cast("Frame", frame)
         file = code.co_filename
     cell = positions.cell_of(file, None)
     if cell is None:
@@ -65,20 +74,33 @@ def _frame(frame: dict[str, Any]) -> Frame:
     return found
 
 
-def _code_of(function: str, line: int) -> CodeType | None:
-    """The code of a function that the session has under this name, if the line is one of its.
-
-    cloudpickle, which carries functions to workers, takes the names of their files away.
-    """
-    found = vars(sys.modules["__main__"]).get(function.partition(".")[0])
+def plain(found: object) -> object:
+    """The function that a decorated one is around.  Nothing is asked of any other object."""
     for _ in range(MAX_WRAPPERS):
         if type(found) is FunctionType and "__wrapped__" in found.__dict__:
             found = found.__dict__["__wrapped__"]
-    if type(found) is not FunctionType:  # nothing else is asked: it may be of any class
-        return None
-    code = found.__code__
-    last = max((end or start or 0 for start, end, *_ in code.co_positions()), default=0)
-    return code if code.co_firstlineno <= line <= last else None
+    return found
+
+
+def mark_of(code: CodeType) -> str:
+    """What tells a function's code, and where in its cell it stands, from any other."""
+    parts = (code.co_firstlineno, code.co_code, code.co_names, code.co_varnames)
+    return hashlib.blake2s(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def _code_of(function: str) -> CodeType | None:
+    """The code of the function that the session has under this name."""
+    found = plain(vars(sys.modules["__main__"]).get(function.partition(".")[0]))
+    return found.__code__ if type(found) is FunctionType else None
+
+
+def _is_same(code: CodeType, about: Mapping[str, Any]) -> bool:
+    """Whether it is what has failed, and not what bears its name by now."""
+    task = about.get("dask")
+    marks = task.get(CODE) if isinstance(task, Mapping) else None
+    if isinstance(marks, Mapping) and code.co_name in marks:
+        return bool(marks[code.co_name] == mark_of(code))
+    return positions.source_of(code) == about.get("test_source")
 
 
 def _in_traceback(text: str, before: dict[str, Any], after: Frame) -> str:

@@ -43,7 +43,7 @@ def nobody_told(_error: BaseException) -> Failure | None:
 told_of: Callable[[BaseException], Failure | None] = nobody_told
 
 _IN_CODE = frozenset({"function", "block"})  # origins of which one exception may pass many
-_HOME = "home"  # on the mark only: the process whose store has taken the record in
+HOME = "home"  # on the mark only: the process whose store has taken the record in
 
 
 def remember(
@@ -82,7 +82,7 @@ def remember(
         extractor = FailureExtractor()
         extractor.add_failure(record)
         if type(extractor) is FailureExtractor:  # but for the mark, nobody has kept it
-            cast("dict[str, Any]", record)[_HOME] = _home()
+            cast("dict[str, Any]", record)[HOME] = this_store()
         else:
             _mark_stored(error, record)
         return record["id"]
@@ -107,7 +107,7 @@ def captured(
         if known is not None and not _is_again(known, origin, details):
             record = cast("Failure", {**known, **_added(known, origin, name, details)})
             capture.mark(error, record)
-            return cast("Failure", {key: one for key, one in record.items() if key != _HOME})
+            return cast("Failure", {key: one for key, one in record.items() if key != HOME})
         if known is not None:
             details["again"] = known["id"]
         if is_asking():
@@ -122,7 +122,7 @@ def captured(
 
 def is_here(known: Mapping[str, Any]) -> bool:
     """Whether this record, of a mark, was stored in this process since the last clear()."""
-    return known.get(_HOME) == _home()
+    return known.get(HOME) == this_store()
 
 
 def of_elsewhere(record: Mapping[str, Any], attempts: int) -> None:
@@ -136,8 +136,11 @@ def of_elsewhere(record: Mapping[str, Any], attempts: int) -> None:
         told = {**_at_home(record), "attempts": attempts}
         if known is None:
             extractor.add_failure(told)
-        elif attempts == 1:  # a cell has read the result before we were told
-            extractor.add_context(known["id"], {"attempts": 1})
+        elif attempts == 1:  # a door here has met it before we were told
+            new = {key: value for key, value in told.items() if key not in known}
+            doors = known.get("contexts", [])
+            new["contexts"] = doors + [one for one in told.get("contexts", []) if one not in doors]
+            extractor.add_context(known["id"], new)
         else:
             extractor.add_failure({**known, **told, "contexts": known.get("contexts", [])})
     except KeyboardInterrupt:
@@ -149,7 +152,7 @@ def of_elsewhere(record: Mapping[str, Any], attempts: int) -> None:
 def _at_home(record: Mapping[str, Any]) -> dict[str, Any]:
     from failextract_nb.home import at_home
 
-    return at_home({key: value for key, value in record.items() if key != _HOME})
+    return at_home({key: value for key, value in record.items() if key != HOME})
 
 
 def store(record: dict[str, Any]) -> Failure:
@@ -200,8 +203,8 @@ def _is_again(known: Failure, origin: str, details: Mapping[str, Any]) -> bool:
     """Whether this exception object was raised before: for an earlier cell or test, or before
     clear().
     """
-    home = str(known.get(_HOME, ""))
-    if home.startswith(failure.process_token) and home != _home():
+    home = str(known.get(HOME, ""))
+    if home.startswith(failure.process_token) and home != this_store():
         return True
     if origin == "test":  # what a fixture has raised, pytest raises for each test that needs it
         return _has_passed(known, origin)
@@ -251,9 +254,9 @@ def _added(
 
 
 def _mark_stored(error: BaseException, record: Failure) -> None:
-    capture.mark(error, cast("Failure", {**record, _HOME: _home()}))
+    capture.mark(error, cast("Failure", {**record, HOME: this_store()}))
 
 
-def _home() -> str:
+def this_store() -> str:
     """This process' store, as it is since it was last cleared."""
     return f"{failure.process_token}/{FailureExtractor._store.generation}"

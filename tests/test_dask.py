@@ -19,7 +19,7 @@ import dask
 import nbclient
 import pytest
 from conftest import ROOT
-from distributed import Client, LocalCluster, wait
+from distributed import Client, LocalCluster, wait, worker_client
 from runs import notebook, output
 
 from failextract_nb import FailureExtractor, capture_failures, extract_on_failure
@@ -197,6 +197,67 @@ class Odd(Exception):
 
     def __init__(self, one, two):
         super().__init__(one)
+
+
+class Locked(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, message):
+        super().__init__(message)
+        self.lock = threading.Lock()
+
+
+@extract_on_failure
+def locked(x):
+    half = x / 2
+    raise Locked(f"half is {half}")
+
+
+@extract_on_failure
+def talks(x):
+    half = x / 2
+    raise ValueError("much to say " * 2_000)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "said"), [(locked, "Locked", "half is"), (talks, "ValueError", "much to")]
+)
+def test_exceptions_that_dask_replaces(watched, extractor, function, kind, said):
+    """It sends others, without their class and what they bear; the record is that of the first."""
+    gather(watched.submit(function, 1, pure=False))
+    eventually(lambda: extractor.failures and extractor.failures[0].get("attempts"))
+    (record,) = extractor.failures
+    assert record["exception_type"] == kind
+    assert record["exception_message"].startswith(said)
+    assert record["locals"][-1]["half"] == "0.5"
+    assert [one["origin"] for one in record["contexts"]] == ["function", "dask", "block"]
+
+
+def test_a_class_that_dask_replaces(watched, extractor):
+    """Of a plain function only the text is left, and the name of the class."""
+
+    def plainly():
+        raise Locked("as it is")
+
+    wait(watched.submit(plainly, pure=False), SOON)
+    eventually(lambda: extractor.failures)
+    (record,) = extractor.failures
+    assert record["exception_type"] == "Locked"
+    assert "as it is" in record["exception_message"]
+
+
+def test_a_task_that_asks_for_anothers_result(watched, extractor):
+    """What it raises is the other's failure, which is there already."""
+
+    def asks():
+        with worker_client() as client:
+            return client.submit(half, 1, key="asked-for", pure=False).result()
+
+    gather(watched.submit(asks, pure=False))
+    eventually(lambda: extractor.failures and extractor.failures[0].get("attempts"))
+    (record,) = extractor.failures
+    assert record["dask"]["key"] == "asked-for"
+    assert [one["origin"] for one in record["contexts"]] == ["dask", "block"]
 
 
 def test_odd_exceptions(watched, extractor):
@@ -397,6 +458,27 @@ def test_functions_of_cells(cluster, function, line, tmp_path):
     ]
 
 
+def test_a_function_that_was_written_anew(cluster, tmp_path):
+    """While its task ran: no frame is put into code that has not run."""
+    sources = [one.format(cluster.scheduler_address) if "Client(" in one else one for one in CELLS]
+    wait_first = (
+        f"import os, time\ndef plain(x):\n    while not os.path.exists({str(tmp_path / 'go')!r}):\n"
+        "        time.sleep(0.01)\n    return 1 / x\nfuture = client.submit(plain, 0, pure=False)"
+    )
+    anew = f"def plain(x):\n    a = 1\n    b = 2\n    c = 3\n    return a\nopen({str(tmp_path / 'go')!r}, 'w')"
+    tell = (
+        "(one,) = FailureExtractor().failures\n"
+        "print(one['test_file'], one['line_number'], one['extracted_code'][-1]['file'])\nclient.close()"
+    )
+    book = notebook(
+        *sources[:2], wait_first, anew, "future.result()", sources[4][:90].split("\n(")[0], tell
+    )
+    nbclient.NotebookClient(
+        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert output(book.cells[-1]) == "<dynamic-code> 5 <dynamic-code>\n"
+
+
 def test_watching_twice_is_watching_once(client, extractor):
     first = watch(client)
     assert watch(client) is first
@@ -430,6 +512,9 @@ def test_threads_instead_of_processes(extractor):
             gather(client.submit(decorated, 3))
             gather(client.submit(half, 3))
             eventually(lambda: [one.get("attempts") for one in extractor.failures] == [1, 1])
+            for record in extractor.failures:
+                assert record["dask"]["key"].startswith(("decorated-", "half-"))
+                assert "block" in [one["origin"] for one in record["contexts"]]
 
 
 def test_where_there_is_no_client():

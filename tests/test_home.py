@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from failextract_nb import FailureExtractor
-from failextract_nb.home import at_home
+from failextract_nb import FailureExtractor, positions
+from failextract_nb.home import at_home, mark_of, plain
 
 CELL = """
 import functools
@@ -37,11 +37,23 @@ def session(shell, monkeypatch):
     shell.run_line_magic("unload_ext", "failextract_nb")
 
 
+def made(name):
+    return plain(vars(sys.modules["__main__"])[name]).__code__
+
+
 def frame(function, line, **more):
     return {"file": "<dynamic-code>", "function": function, "line": line, **more}
 
 
 def record(*frames, **more):
+    more = {
+        "dask": {
+            "code": {
+                code.co_name: mark_of(code) for code in (made("work"), made(frames[0]["function"]))
+            }
+        },
+        **more,
+    }
     last = frames[-1]
     lines = [
         f'  File "{one["file"]}", line {one["line"]}, in {one["function"]}\n' for one in frames
@@ -67,6 +79,17 @@ def test_a_function_of_a_cell(session):
         "  Cell In[1], line 5, in work\n    return (1 /\nZ: no\n"
     )
     assert "swordfish" not in str(told)
+
+
+def test_a_decorated_function_is_known_by_its_source(session):
+    """What travels without Dask has no marks."""
+    source = positions.source_of(made("work"))
+    assert at_home(record(frame("work", 4), dask=None, test_source=source))["line_number"] == 5
+    told = at_home(record(frame("work", 4), dask=None, test_source=source.replace("half", "third")))
+    assert told["test_file"] == "<dynamic-code>"
+    other = {"code": {"work": "of another"}}
+    assert at_home(record(frame("work", 4), dask=other, test_source=source))["dask"] == {}
+    assert at_home(record(frame("work", 4), dask=other))["test_file"] == "<dynamic-code>"
 
 
 def test_wrapped_functions_and_causes(session):

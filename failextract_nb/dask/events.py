@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any
+
+from failextract_nb.home import mark_of, plain
 
 TOPIC = "failextract_nb"
 ORIGIN = "dask"
@@ -39,6 +42,19 @@ def read(message: object) -> dict[str, Any] | None:
 def _said(event: Mapping[str, Any]) -> str:
     # Dask's own messages know no lone surrogates and no long integers: a text of ASCII has both.
     return json.dumps(event, allow_nan=False)
+
+
+def marks_of(function: object) -> dict[str, str]:
+    """What tells the code of a function, and of those of its module that it calls, by name.
+
+    A session that has functions of these names can tell whether they are still the same.
+    """
+    function = plain(function)
+    if not isinstance(function, FunctionType):
+        return {}
+    called = (plain(function.__globals__.get(name)) for name in function.__code__.co_names)
+    functions = [function, *(one for one in called if isinstance(one, FunctionType))]
+    return {one.__code__.co_name: mark_of(one.__code__) for one in functions[:MAX_KEYS]}
 
 
 def identity(*parts: object) -> str:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
-from time import monotonic
-from typing import Any
+from time import monotonic, time
+from typing import Any, cast
 
 from dask.utils import key_split
 from distributed import Worker, WorkerPlugin
 
 from failextract_nb import capture, remember
 from failextract_nb.dask import events
+from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
+from failextract_nb.home import CODE
 
 RATE, BURST = 10.0, 100  # failures that a worker tells a second, and at once
+TOO_LONG, PLAIN = "Long error message", "Exception("  # how Dask begins what it puts in
 TELL_COUNTS_AFTER = 0.5  # seconds, in which more may come
 
 
@@ -88,25 +92,21 @@ class FailurePlugin(WorkerPlugin):
             self._worker.log_event(events.TOPIC, said)
 
     def _failed(self, task: Any) -> str:
+        """What is told of a task that has failed; "" for what was told of another."""
         serialized = task.exception
         error = serialized.data
         if isinstance(error, bytes):  # what the worker has pickled and read once already
             error = pickle.loads(error)  # noqa: S301
+        known = capture.mark_of(error) or self._stored(task, error)
+        if known and known.get("dask"):  # of a task whose result this one has asked for
+            return ""
         name = str(key_split(task.key))
-        asked = {one.key for one in task.dependencies}
-        details = {
-            "test_name": name,
-            "dask": {
-                "key": str(task.key),
-                "worker": self._worker.address,
-                "dependencies": events.named(asked),
-                "dependency_count": len(asked),
-            },
-        }
-        known = capture.mark_of(error)
+        details = {"test_name": name, "dask": self._about(task)}
         record = remember.captured(error, origin=events.ORIGIN, name=name, details=details)
         if record is None:
             return ""
+        if known is None:
+            _name_as_it_was(record, task.exception_text)
         attempt = record["id"]
         # The cluster's number of this piece of work: the same however often it is tried, and where.
         scheduler = self._worker.scheduler.address
@@ -115,6 +115,38 @@ class FailurePlugin(WorkerPlugin):
             record["id"] = events.identity(scheduler, task.key, task.priority[:-1])
             self._put_back(serialized, error, record)
         return events.failed(record, attempt)
+
+    def _about(self, task: Any) -> dict[str, Any]:
+        asked = {one.key for one in task.dependencies}
+        return {
+            "key": str(task.key),
+            "worker": self._worker.address,
+            "dependencies": events.named(asked),
+            "dependency_count": len(asked),
+            CODE: events.marks_of(getattr(task.run_spec, "func", None)),
+        }
+
+    def _stored(self, task: Any, error: BaseException) -> Failure | None:
+        """The record of a decorated function whose exception could not be sent as it was.
+
+        Dask sends another in its place, which bears no mark: a text of one that cannot be pickled,
+        the beginning of one that is too long.
+        """
+        newest = next(iter(FailureExtractor._store.failures[-1:]), None)
+        if newest is None or not _is_replaced(error, task.exception_text):
+            return None
+        kind, message = newest["exception_type"], newest["exception_message"]
+        started = max((one["start"] for one in task.startstops), default=time())
+        if (
+            newest["thread_id"] != self._worker.state.threads.get(task.key)
+            or newest["timestamp"] < datetime.fromtimestamp(started, UTC).isoformat()
+            or not task.exception_text.startswith(f"{kind}(")
+            or message[:20] not in str(error)
+        ):
+            return None
+        known = cast("Failure", {**newest, remember.HOME: remember.this_store()})
+        capture.mark(error, known)
+        return known
 
     def _put_back(self, serialized: Any, error: BaseException, record: Failure) -> None:
         """Let the exception take the record along, with this id."""
@@ -130,3 +162,18 @@ class FailurePlugin(WorkerPlugin):
         address = self._worker.address
         number = f"{address}/{next(self._numbers)}"
         self._worker.log_event(events.TOPIC, events.more(address, number, counts))
+
+
+def _is_replaced(error: BaseException, text: str) -> bool:
+    """Whether Dask has put another in the place of the exception whose repr is ``text``."""
+    return error.args[:1] == (TOO_LONG,) or (
+        type(error) is Exception and not text.startswith(PLAIN)
+    )
+
+
+def _name_as_it_was(record: Failure, text: str) -> None:
+    """Put in the class of an exception that could not be pickled, of which ``text`` is the repr."""
+    kind, bracket, _ = text.partition("(")
+    if record["exception_type"] == "Exception" and not text.startswith(PLAIN) and bracket:
+        record["exception_type"] = kind
+        record.pop("exception_module", None)
