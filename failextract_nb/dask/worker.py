@@ -5,9 +5,8 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import count
-from time import monotonic, time
+from time import monotonic
 from typing import Any, cast
 
 from dask.utils import key_split
@@ -20,6 +19,7 @@ from failextract_nb.failure import Failure
 from failextract_nb.home import CODE
 
 RATE, BURST = 10.0, 100  # failures that a worker tells a second, and at once
+RUNNING = frozenset({"executing", "long-running"})
 TOO_LONG, PLAIN = "Long error message", "Exception("  # how Dask begins what it puts in
 TELL_COUNTS_AFTER = 0.5  # seconds, in which more may come
 
@@ -66,11 +66,17 @@ class FailurePlugin(WorkerPlugin):
         self._limit = Limit(self._rate, self._burst)
         self._counts: Counter[str] = Counter()  # of what is not told one by one
         self._numbers = count(1)
+        self._began: dict[Any, int] = {}  # tasks that run: how many failures there were before
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002  # Dask's signature
         self._tell_counts()
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+        if finish == "executing":
+            self._began[key] = _recorded()
+        if finish in RUNNING:
+            return
+        began = self._began.pop(key, None)
         if finish != "error" or start == "error":
             return
         task = self._worker.state.tasks.get(key)
@@ -82,7 +88,7 @@ class FailurePlugin(WorkerPlugin):
             self._counts[str(task.exception_text).partition("(")[0]] += 1
             return
         try:
-            said = self._failed(task)
+            said = self._failed(task, began)
         except Exception as problem:  # noqa: BLE001  # a class may refuse to be read again
             remember.note_problem(f"the failure of {key!s} was not told", problem)
             self._counts[str(task.exception_text).partition("(")[0]] += 1
@@ -91,13 +97,13 @@ class FailurePlugin(WorkerPlugin):
         if said:
             self._worker.log_event(events.TOPIC, said)
 
-    def _failed(self, task: Any) -> str:
+    def _failed(self, task: Any, began: int | None) -> str:
         """What is told of a task that has failed; "" for what was told of another."""
         serialized = task.exception
         error = serialized.data
         if isinstance(error, bytes):  # what the worker has pickled and read once already
             error = pickle.loads(error)  # noqa: S301
-        known = capture.mark_of(error) or self._stored(task, error)
+        known = capture.mark_of(error) or self._stored(task, error, began)
         if known and known.get("dask"):  # of a task whose result this one has asked for
             return ""
         name = str(key_split(task.key))
@@ -126,7 +132,7 @@ class FailurePlugin(WorkerPlugin):
             CODE: events.marks_of(getattr(task.run_spec, "func", None)),
         }
 
-    def _stored(self, task: Any, error: BaseException) -> Failure | None:
+    def _stored(self, task: Any, error: BaseException, began: int | None) -> Failure | None:
         """The record of a decorated function whose exception could not be sent as it was.
 
         Dask sends another in its place, which bears no mark: a text of one that cannot be pickled,
@@ -136,10 +142,9 @@ class FailurePlugin(WorkerPlugin):
         if newest is None or not _is_replaced(error, task.exception_text):
             return None
         kind, message = newest["exception_type"], newest["exception_message"]
-        started = max((one["start"] for one in task.startstops), default=time())
         if (
             newest["thread_id"] != self._worker.state.threads.get(task.key)
-            or newest["timestamp"] < datetime.fromtimestamp(started, UTC).isoformat()
+            or began == _recorded()
             or not task.exception_text.startswith(f"{kind}(")
             or message[:20] not in str(error)
         ):
@@ -162,6 +167,12 @@ class FailurePlugin(WorkerPlugin):
         address = self._worker.address
         number = f"{address}/{next(self._numbers)}"
         self._worker.log_event(events.TOPIC, events.more(address, number, counts))
+
+
+def _recorded() -> int:
+    """How many failures this process has recorded, also those that are not kept."""
+    failures = FailureExtractor._store.failures
+    return failures.dropped + len(failures)
 
 
 def _is_replaced(error: BaseException, text: str) -> bool:
