@@ -132,6 +132,19 @@ def test_the_kernels_are_the_workers(on_cluster, cluster):
     assert parents == {worker.pid for worker in cluster.workers.values()}
 
 
+def test_the_cell_that_runs_is_told(on_cluster):
+    """Also where it has begun just after another one."""
+    wait_for_go = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)"
+    write("a.ipynb", "1", "2", wait_for_go)
+
+    def watch(what, book):
+        if what == "cell" and book.running == 2:
+            open("go", "w").close()
+
+    (book,) = on_cluster(jobs_of("a.ipynb"), watch=watch)
+    assert book.outcome == "passed"
+
+
 @posix
 def test_a_notebook_whose_worker_is_killed_runs_again(on_cluster, cluster):
     """Elsewhere, once."""

@@ -163,18 +163,19 @@ def run_on_worker(job: Job, *, run: str, topic: str) -> NotebookOutcome:
     """Run one notebook, until the run is stopped or nobody waits for it any more."""
     worker = distributed.get_worker()
     key = worker.get_current_task()
-    stop, over = Stop(), threading.Event()
+    stop, over, teller = Stop(), threading.Event(), _Teller(worker, topic)
     take_back = _stop_of(run).on_set(stop.set)
 
     def look() -> None:
         while not over.wait(LOOK_EVERY):
+            teller.tell_latest()
             task = worker.state.tasks.get(key)
             if task is None or task.state in GONE:
                 stop.set()
 
     threading.Thread(target=look, name="failextract-look", daemon=True).start()
     try:
-        return run_notebook(job, _Teller(worker, topic), stop)
+        return run_notebook(job, teller, stop)
     finally:
         over.set()
         take_back()
@@ -186,11 +187,22 @@ class _Teller:
     def __init__(self, worker: distributed.Worker, topic: str) -> None:
         self._worker, self._topic = worker, topic
         self._next = 0.0
+        self._latest: tuple[str, NotebookOutcome] | None = None  # that is not told yet
 
     def __call__(self, what: str, book: NotebookOutcome) -> None:
-        if what == "done" or (what != "begun" and monotonic() < self._next):
+        if what == "done":
+            return
+        self._latest = what, book
+        if what == "begun" or monotonic() >= self._next:
+            self.tell_latest()
+
+    def tell_latest(self) -> None:
+        """Tell the step that came too soon after the one before it."""
+        latest, self._latest = self._latest, None
+        if latest is None:
             return
         self._next = monotonic() + TELL_EVERY
+        what, book = latest
         told = dataclasses.asdict(dataclasses.replace(book, failures=[], warnings=[]))
         self._worker.log_event(self._topic, json.dumps([what, told]))
 
