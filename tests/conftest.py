@@ -30,6 +30,21 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+def take_coverages_lock_in_c():
+    """Tests break into running code at any place, and so into coverage's between lock and unlock.
+
+    What is called in C cannot be broken into.
+    """
+    collector = getattr(coverage.Coverage.current(), "_collector", None)
+    lock = getattr(collector, "data_lock", None)
+    if lock is not None:
+        for one in (collector, *collector.tracers):
+            one.lock_data, one.unlock_data = lock.acquire, lock.release
+
+
+take_coverages_lock_in_c()
+
+
 def pytest_sessionfinish(session):
     """Keep what a worker has measured: xdist may end it before it gets to its own exit."""
     measuring = coverage.Coverage.current()

@@ -365,6 +365,18 @@ def test_ten_thousand_that_fail(extractor):
             eventually(lambda: more() and len(told()) + more()[0]["attempts"] == 1_000)
 
 
+def test_the_scheduler_keeps_the_newest(extractor):
+    """Of what it has told: a session of days must not fill its memory."""
+    with a_cluster(n_workers=1) as cluster, Client(cluster) as client:
+        with watch(client, rate=1e6, burst=10**6):
+            wait(client.map(half, range(1, 1_100), pure=False), SOON)
+            eventually(lambda: sum(one["origin"] == "dask" for one in extractor.failures) == 1_099)
+            assert len(client.get_events(events.TOPIC)) < 1_000
+            client.log_event(events.TOPIC, "of somebody else")
+            client.log_event("all", {"action": "remove-worker", "worker": "x", "expected": True})
+            client.log_event("another", "text")
+
+
 def test_the_limit():
     limit = Limit(rate=1e-9, burst=3)
     assert [limit.allows() for _ in range(5)] == [True, True, True, False, False]

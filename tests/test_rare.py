@@ -1,0 +1,226 @@
+"""What is rarely met: changes that wait for one another, overrides that fail, ends of a command."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+from contextlib import suppress
+
+import click
+import pytest
+from conftest import example
+
+from failextract_nb import FailureExtractor, extract_on_failure, positions, remember
+from failextract_nb.cli import commands, options
+from failextract_nb.ipython import hooks
+from failextract_nb.recent import Tally
+from failextract_nb.rows import Column
+from failextract_nb.wrappers import wrap
+
+
+def raised():
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        return error
+
+
+def test_what_comes_in_the_middle_of_a_change_waits_for_its_end(extractor):
+    """As from a signal's handler, or a finalizer: all of it, in its order."""
+    store = extractor._store
+    first = extractor.add_failure(example(test_name="first"))
+    with store.lock, store.changing:
+        extractor.add_failure(example(test_name="second"))
+        extractor.add_passed({"test_name": "passed"})
+        assert extractor.add_context(first, {"tags": ["later"]})
+        extractor.set_memory_limits(max_failures=2)
+        assert len(extractor.failures) == 1
+        extractor.add_failure(example(test_name="third"))
+    store.changing.finish()
+    assert [one["test_name"] for one in extractor.failures] == ["second", "third"]
+    assert len(extractor.passed_tests) == 1
+    with store.lock, store.changing:
+        extractor.clear()
+        extractor.add_failure(example(test_name="fourth"))
+        assert store.restore() == 0
+        store.forget()
+    store.changing.finish()
+    assert [one["test_name"] for one in extractor.failures] == ["fourth"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
+def test_an_override_that_raises(extractor, kind):
+    """The user's Ctrl-C goes through; anything else is a problem that is told."""
+
+    class Refuses(FailureExtractor):
+        def add_failure(self, failure_data):
+            raise kind("no")
+
+        add_passed = add_failure
+
+    Refuses()
+    error = raised()
+    calls = (
+        lambda: remember.remember(error, origin="function", name="f"),
+        lambda: remember.store(example()),
+        lambda: remember.of_elsewhere(example(id="told"), 1),
+    )
+    for call in calls:
+        if kind is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                call()
+        else:
+            with pytest.warns(RuntimeWarning, match="not recorded"):
+                call()
+    if kind is ValueError:
+        with pytest.warns(RuntimeWarning, match="the pass of t was not recorded"):
+            remember.store_passed({"test_name": "t"})
+        assert len(extractor.get_statistics()["problems"]) == 4
+
+
+def test_what_is_captured_for_later_and_cannot_be(monkeypatch):
+    """A door that stores later gets none; a Ctrl-C goes through."""
+    error = raised()
+    for kind in (ValueError, KeyboardInterrupt):
+
+        def refuses(*_args, kind=kind, **_more):
+            raise kind("no")
+
+        monkeypatch.setattr(remember.capture, "failure_from", refuses)
+        if kind is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                remember.captured(error, origin="test", name="t", details={})
+        else:
+            with pytest.warns(RuntimeWarning, match="was not recorded"):
+                assert remember.captured(error, origin="test", name="t", details={}) is None
+
+
+def test_a_failure_that_others_have_told_already(extractor, monkeypatch):
+    """An exception that bears no mark is that failure, when who watches says so."""
+    failure_id = extractor.add_failure(example(contexts=[{"origin": "dask", "name": "t"}]))
+    monkeypatch.setattr(remember, "told_of", lambda _: extractor._store.failures.get(failure_id))
+    assert remember.remember(raised(), origin="block", name="reads") == failure_id
+    (record,) = extractor.failures
+    assert [one["origin"] for one in record["contexts"]] == ["dask", "block"]
+
+
+def test_a_place_that_cannot_be_described(extractor, monkeypatch):
+    """It is told by what its code object says; a Ctrl-C goes through."""
+
+    def breaks(*_):
+        raise kind("no")
+
+    monkeypatch.setattr(positions, "_describe", breaks)
+    kind = ValueError
+    with suppress(ZeroDivisionError):
+        extract_on_failure(lambda: 1 / 0)()
+    frame = extractor.failures[-1]["extracted_code"][-1]
+    assert (frame["file"], frame["line"]) == (__file__, sys._getframe().f_lineno - 2)
+    assert "code" not in frame
+    kind = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        extract_on_failure(lambda: 1 / 0)()
+
+
+def test_a_column_of_what_has_no_hash():
+    column = Column(lambda one: one["x"])
+    column.extend([{"x": 1}, {"x": [1]}, {"x": [1]}, {"x": "a"}])
+    assert column.distinct == [1, "[1]", "a"]
+    assert [*column._codes] == [0, 1, 1, 2]
+
+
+def out_of_stack(*_):
+    raise RecursionError
+
+
+def test_a_door_with_no_stack_left():
+    """The exception goes on; a door further out has stack to record it."""
+
+    def plain():
+        raise KeyError("plain")
+
+    def generator():
+        yield 1
+        raise KeyError("generator")
+
+    async def coroutine():
+        raise KeyError("coroutine")
+
+    async def asynchronous():
+        yield 1
+        raise KeyError("asynchronous")
+
+    async def all_of(asynchronous):
+        return [one async for one in asynchronous()]
+
+    for function, call in (
+        (plain, lambda one: one()),
+        (generator, lambda one: [*one()]),
+        (coroutine, lambda one: asyncio.run(one())),
+        (asynchronous, lambda one: asyncio.run(all_of(one))),
+    ):
+        with pytest.raises(KeyError, match=function.__name__):
+            call(wrap(function, out_of_stack, Tally()))
+
+
+# ---- cells
+
+
+def test_a_cell_that_ends_without_a_result(shell, extractor):
+    """IPython tells of none where it was interrupted, or has failed itself."""
+    shell.run_line_magic("load_ext", "failextract_nb")
+    try:
+        shell.events.trigger("post_run_cell", None)  # none has begun
+        assert not extractor.failures
+        shell.user_ns["end"] = lambda: shell.events.trigger("post_run_cell", None)
+        shell.run_cell("try:\n    1 / 0\nexcept ZeroDivisionError:\n    end()", store_history=True)
+        assert [one["exception_type"] for one in extractor.failures] == ["ZeroDivisionError"]
+        shell.run_cell("[][1]", store_history=True)
+        assert [one["test_name"] for one in extractor.failures] == ["In[1]", "In[2]"]
+    finally:
+        shell.run_line_magic("unload_ext", "failextract_nb")
+
+
+def test_a_cell_that_a_transformer_breaks(shell, monkeypatch):
+    """What stands in it is what the user has written."""
+    run = hooks.runs.CellRun(shell, type("Info", (), {"raw_cell": "x = 1"})(), 1)
+    session = hooks.Hooks(shell, None)
+
+    def breaks(_):
+        raise SyntaxError("no")
+
+    monkeypatch.setattr(shell, "transform_cell", breaks)
+    assert session._transformed(run) == "x = 1"
+
+
+# ---- the command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (click.exceptions.Exit(7), 7, ""),
+        (click.UsageError("so not"), 2, "so not"),
+        (click.Abort(), 130, ""),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+        (OSError(errno.ENOSPC, "No space left on device"), 3, "standard output cannot be written"),
+        (RuntimeError("of ours"), 3, "this is a bug"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_how_the_command_ends(monkeypatch, capsys, error, code, said):
+    def ends(*_args, **_more):
+        raise error
+
+    monkeypatch.setattr(commands.command, "main", ends)
+    monkeypatch.setattr(commands, "_leave_stdout", lambda: None)
+    assert commands.run_command(["formats"]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_what_completes_options():
+    assert "python3" in options.kernels(None, None, "py")
+    found = options.Server().shell_complete(None, None, "git")
+    assert {one.value for one in found} == {"github_actions", "gitlab"}
