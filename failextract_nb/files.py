@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,11 @@ OPEN_ELSEWHERE = 32  # what Windows says of a file that another program has open
 # A temporary file is ".name.failextract-….tmp"; one this old was left by a process that was killed.
 MARK, ENDING = ".failextract-", ".tmp"
 LEFT_AFTER = 3600.0  # seconds without a change
+
+ANSWERS_WITHIN = 20.0  # seconds, after which a file system is taken for stalled
+ASK_AGAIN = 1.0  # seconds in which one that has answered is not asked again
+MAX_ANSWERED = 1_000  # folders
+_answered: dict[str, float] = {}  # when
 
 _swept: set[str] = set()  # folders that were looked through for what killed processes left
 
@@ -180,6 +186,7 @@ def _sweep(folder: str, now: float) -> None:
 def _told(path: Path) -> Iterator[None]:
     """Name the file in what the system says, which may name none, or the temporary one."""
     try:
+        _wait_for_folder(os.path.dirname(os.path.abspath(path)))
         yield
     except OSError as error:
         if error.errno is None:  # a text that a format has chosen
@@ -192,6 +199,54 @@ def _told(path: Path) -> Iterator[None]:
         )
         # Another one, as the name of a second file cannot be taken from the first.
         raise OSError(error.errno, text, str(path)) from error
+
+
+def real(path: str | os.PathLike[str]) -> str:
+    """``path`` without links, as far as its file system answers."""
+    absolute = os.path.abspath(path)
+    try:
+        _wait_for_folder(os.path.dirname(absolute))
+    except TimeoutError:  # who writes there is told
+        return absolute
+    return os.path.realpath(absolute)
+
+
+def _wait_for_folder(folder: str) -> None:
+    """Raise TimeoutError where a file system does not answer, as one of the network that stalls.
+
+    It is asked on a thread of its own, which nobody could end: it waits as long as there is none.
+    """
+    now = time.monotonic()
+    if now < _answered.get(folder, 0.0) + ASK_AGAIN:
+        return
+    asking = threading.Thread(target=_ask, args=(folder,), name="failextract-ask", daemon=True)
+    try:
+        asking.start()
+    except RuntimeError:  # the interpreter is going down
+        return
+    asking.join(ANSWERS_WITHIN)
+    if asking.is_alive():
+        said = f"The folder's file system has not answered within {ANSWERS_WITHIN:g} s"
+        raise TimeoutError(errno.ETIMEDOUT, said)
+    if len(_answered) >= MAX_ANSWERED:
+        _answered.clear()
+    _answered[folder] = now
+
+
+def _ask(folder: str) -> None:
+    """Ask the file system of a folder, or of the one that it will be made in."""
+    ask = getattr(os, "statvfs", os.stat)  # not from what is remembered here of a network's
+    with suppress(OSError):  # an answer, too
+        while not _is_answered(ask, folder):
+            folder = os.path.dirname(folder)
+
+
+def _is_answered(ask: Callable[[str], object], folder: str) -> bool:
+    try:
+        ask(folder)
+    except FileNotFoundError:
+        return folder == os.path.dirname(folder)
+    return True
 
 
 def _mode(target: str) -> int:

@@ -167,11 +167,13 @@ def save_all(
 
 def refuse_twice(configs: list[OutputConfig]) -> None:
     """Raise TypeError for what is no config, ValueError where two would write one file."""
+    from failextract_nb import files
+
     appends: dict[str, bool] = {}
     for config in configs:
         if not isinstance(config, OutputConfig):
             raise TypeError(f"save_reports() takes OutputConfig objects; got {config!r}")
-        target = "standard output" if config.path is None else os.path.realpath(config.path)
+        target = "standard output" if config.path is None else files.real(config.path)
         if target in appends and not (config.append and appends[target]):
             raise ValueError(f"two of the reports would write {target}; give each its own path")
         appends[target] = config.append

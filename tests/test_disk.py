@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -364,6 +366,46 @@ def test_it_is_closed_in_time(extractor, monkeypatch):
 
 
 # ---- a network folder that stalls: a pipe that is full, an fsync that does not return
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """A folder whose file system answers nothing: one of FUSE that nobody serves."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("this system has no FUSE")
+    folder = tmp_path / "silent"
+    folder.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        served = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"a silent folder cannot be had here: {error}")
+    options = f"fd={served},rootmode=40000,user_id=0,group_id=0"
+    if libc.mount(b"silent", bytes(folder), b"fuse", 0, options.encode()):
+        os.close(served)
+        pytest.skip(f"a silent folder cannot be had here: {os.strerror(ctypes.get_errno())}")
+    yield folder
+    os.close(served)  # who waits for it is told that it is gone
+    libc.umount2(bytes(folder), 2)
+
+
+@pytest.mark.parametrize("name", ["report.json", "new/folder/report.json"])
+def test_a_folder_that_does_not_answer(silent, refusal, monkeypatch, name):
+    """One clear error instead of a wait without end, whoever saves."""
+    monkeypatch.setattr(files, "ANSWERS_WITHIN", 0.3)
+    monkeypatch.setattr(files, "_answered", {})
+    path = silent / name
+    refusal(path, "has not answered within 0.3 s", "name another path", folder=Path("/nowhere"))
+
+
+def test_a_folder_that_answers_is_not_asked_at_once_again(extractor, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(files, "_ask", asked.append)
+    monkeypatch.setattr(files, "_answered", {})
+    extractor.add_failure(example())
+    for name in ("a.json", "b.json", "a.json"):
+        extractor.save_report(tmp_path / name)
+    assert asked == [str(tmp_path)]
 
 
 @pytest.fixture(params=["pipe", "fsync"])
