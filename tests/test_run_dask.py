@@ -227,7 +227,10 @@ def test_an_interrupted_run_says_what_was_done(cluster):
     process = start("run", ".", "--dask", cluster.scheduler_address, "-r", "report.json")
     kernels = [number_in("pid-a"), number_in("pid-b")]
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=SOON)
+    try:
+        out, err = process.communicate(timeout=SOON)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     until(lambda: all(map(gone, kernels)), "the end of the kernels")
     failures = loads(open("report.json").read())["failures"]

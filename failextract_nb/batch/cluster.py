@@ -139,14 +139,15 @@ def _end(client: distributed.Client, run: str, executor: _Workers) -> None:
     """Stop what runs on workers; what is not heard of in time is given up."""
     with suppress(Exception):  # the cluster may be gone
         runs = {key for keys in client.processing().values() for key in keys}
-        executor.cancel(set(executor.waiting) - runs)
+        executor.cancel(key for key in executor.waiting.copy() if key not in runs)
+    with suppress(Exception):
         client.run(_stop, run, on_error="ignore")
     ends = threading.Event()
     late = monotonic() + STOP_WITHIN
     while executor.waiting and monotonic() < late:
         ends.wait(0.1)
     with suppress(Exception):
-        executor.cancel(executor.waiting)
+        executor.cancel(executor.waiting.copy())
 
 
 def _step(message: Any, watch: Watch) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from distributed import Client, default_client
 
 from failextract_nb import remember
+from failextract_nb._strings import module_of
 from failextract_nb.batch.records import record as own_record
 from failextract_nb.dask import events
 from failextract_nb.dask.scheduler import LostPlugin
@@ -188,7 +189,7 @@ def _newest(known: OrderedDict[str, Any], key: str, value: Any) -> None:
 
 def _told_of(error: BaseException) -> Failure | None:
     """What the scheduler itself raises bears no mark, but names the task that it has given up."""
-    if not type(error).__module__.startswith("distributed."):
+    if not module_of(type(error)).startswith("distributed"):
         return None
     failure_id = _given_up.get(str(getattr(error, "task", "")))
     return FailureExtractor._store.failures.get(failure_id) if failure_id else None
