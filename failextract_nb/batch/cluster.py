@@ -103,18 +103,22 @@ class _Workers(Executor):
 
     def _done(self, ours: Future[Any], theirs: distributed.Future[Any]) -> None:
         self.waiting.pop(theirs.key, None)
-        if theirs.status == "finished":
-            ours.set_result(theirs.result())
-        elif theirs.status == "error":
-            ours.set_exception(theirs.exception())
-        else:
-            ours.set_exception(RuntimeError(f"the cluster has dropped it ({theirs.status})"))
+        try:
+            if theirs.status == "finished":
+                ours.set_result(theirs.result())
+            elif theirs.status == "error":
+                ours.set_exception(theirs.exception())
+            else:
+                ours.set_exception(RuntimeError(f"the cluster has dropped it ({theirs.status})"))
+        except Exception as error:  # noqa: BLE001  # the result went with its worker: who waits is told
+            ours.set_exception(error)
 
     def cancel(self, keys: Iterable[Any]) -> None:
         """Wait for these no longer."""
         for key in [*keys]:
-            if (one := self.waiting.get(key)) is not None:
-                one.cancel()
+            with suppress(Exception):  # the others are to be dropped all the same
+                if (one := self.waiting.get(key)) is not None:
+                    one.cancel()
 
 
 def _answer() -> None:
