@@ -90,6 +90,24 @@ def test_a_page_that_counts(told, extractor):
     assert not any(one["type"] == "state" for one in told.all)
 
 
+def test_a_look_that_is_over_before_its_thread_is_known(told, extractor, monkeypatch):
+    """As on a busy machine, which lets the new thread run and the one that started it wait."""
+    told.notice("glance")
+    start = threading.Thread.start
+
+    def start_late(thread):
+        start(thread)
+        if thread.name == "failextract-look":
+            thread.join()
+
+    with monkeypatch.context() as slow:
+        slow.setattr(threading.Thread, "start", start_late)
+        extractor.add_failure(example(cell_id="a"))
+    assert told.last("glance")["total"] == 1
+    extractor.add_failure(example(cell_id="b"))
+    eventually(lambda: told.last("glance")["total"] == 2)
+
+
 def test_capture_is_switched_by_a_page(told):
     """And what it is now is told to all."""
     assert told.notice("glance")["capture"]

@@ -81,9 +81,11 @@ class Follower:
                 return
             # Not a Timer, which has no name: the user's threads are numbered as without us.
             waiting = threading.Thread(target=self._wait, name="failextract-look", daemon=True)
-            with suppress(RuntimeError):  # no thread can be started: the next failure tries again
+            self._waiting = waiting  # first: on a busy machine it may be over before start() is
+            try:
                 waiting.start()
-                self._waiting = waiting
+            except RuntimeError:  # no thread can be started: the next failure tries again
+                self._waiting = None
 
     def _wait(self) -> None:
         time.sleep(self._pause)
