@@ -21,7 +21,8 @@ class PerObject(Generic[T]):
 
     def __call__(self, thing: Any) -> T:
         known = self._known.get(id(thing))
-        return self._first(thing) if known is None else known[1]
+        # Where the stack is full, nothing is told of a thing that dies: another may have its place.
+        return known[1] if known is not None and known[0]() is thing else self._first(thing)
 
     def __len__(self) -> int:
         return len(self._known)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import weakref
+
+import pytest
 
 from failextract_nb._perobject import PerObject
 from failextract_nb._safe import text_of
@@ -59,3 +62,37 @@ def test_a_class_that_gets_a_repr_later():
     assert text_of(thing) == "<Thing object>"
     Thing.__repr__ = lambda self: "a thing"
     assert text_of(thing) == "a thing"
+
+
+def test_what_dies_while_the_stack_is_full():
+    """Nothing can be called then, so nobody is told; what stands in its place is another all the same."""
+    cache = PerObject(lambda thing: thing.__name__)
+    held = []
+
+    def down():
+        try:
+            down()
+        except RecursionError:
+            if held:  # here, at the bottom
+                held.clear()
+                gc.collect()
+            raise
+
+    for number in range(50):
+        held.append(type(f"C{number}", (), {}))
+        cache(held[-1])
+    with pytest.raises(RecursionError):
+        down()
+    # Python gives a freed place to the next object that fits.
+    for number in range(500):
+        again = type(f"D{number}", (), {})
+        assert cache(again) == f"D{number}"
+        held.append(again)
+
+
+def test_an_entry_of_a_thing_that_is_gone():
+    cache = PerObject(lambda thing: thing.__name__)
+    new, old = type("New", (), {}), type("Old", (), {})
+    cache._known[id(new)] = (weakref.ref(old), "Old")
+    assert cache(new) == "New"
+    assert cache(new) == "New"
