@@ -108,6 +108,37 @@ def test_a_look_that_is_over_before_its_thread_is_known(told, extractor, monkeyp
     eventually(lambda: told.last("glance")["total"] == 2)
 
 
+def test_a_ctrl_c_while_the_thread_of_a_look_is_started(told, extractor, monkeypatch):
+    """It goes through, and the next failure is looked at."""
+    told.notice("glance")
+
+    def interrupted(_thread):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupts, pytest.raises(KeyboardInterrupt):
+        interrupts.setattr(threading.Thread, "start", interrupted)
+        extractor.add_failure(example(cell_id="a"))
+    extractor.add_failure(example(cell_id="b"))
+    eventually(lambda: told.last("glance")["total"] == 2)
+
+
+def test_a_failure_while_the_thread_of_a_look_is_made(told, extractor, monkeypatch):
+    """As in a finalizer, which may run anywhere."""
+    told.notice("glance")
+    thread, inside = threading.Thread, []
+
+    def made(*args, **more):
+        if not inside:
+            inside.append(True)
+            extractor.add_failure(example(cell_id="b"))
+        return thread(*args, **more)
+
+    with monkeypatch.context() as finalizer:
+        finalizer.setattr(threading, "Thread", made)
+        extractor.add_failure(example(cell_id="a"))
+    eventually(lambda: told.last("glance")["total"] == 2)
+
+
 def test_capture_is_switched_by_a_page(told):
     """And what it is now is told to all."""
     assert told.notice("glance")["capture"]

@@ -51,7 +51,7 @@ class Follower:
         self._woken = False
         self._pause = PAUSE
         self._process = failure.process_id
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()  # a finalizer may fail while a thread is made
 
     def start(self) -> None:
         """Follow the store and the formats."""
@@ -84,8 +84,10 @@ class Follower:
             self._waiting = waiting  # first: on a busy machine it may be over before start() is
             try:
                 waiting.start()
-            except RuntimeError:  # no thread can be started: the next failure tries again
-                self._waiting = None
+            except BaseException as error:
+                self._waiting = None  # the next failure tries again
+                if not isinstance(error, RuntimeError):  # else no thread can be started
+                    raise
 
     def _wait(self) -> None:
         time.sleep(self._pause)

@@ -158,18 +158,26 @@ export class KernelSource implements DataSource {
   async export(request: ExportRequest, { report, signal }: Progress): Promise<Exported> {
     const { job, filename } = (await this.#begin(request, signal)).fields;
     const parts: BlobPart[] = [];
+    let step = this.#ask("next", { job });
     try {
       for (;;) {
-        const { fields, buffers } = await unless(signal, this.#ask("next", { job }));
+        const { fields, buffers } = await unless(signal, step);
         for (const { buffer, byteOffset, byteLength } of buffers)
           parts.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
         report(fields.progress);
-        if (!fields.done) continue;
-        if (fields.path !== undefined) return { filename, path: fields.path };
-        return { filename, blob: new Blob(parts, { type: "application/octet-stream" }) };
+        if (fields.done) {
+          if (fields.path !== undefined) return { filename, path: fields.path };
+          return { filename, blob: new Blob(parts, { type: "application/octet-stream" }) };
+        }
+        step = this.#ask("next", { job });
       }
     } catch (error) {
-      this.#tellKernel("stop", { job });
+      const stopped = this.#ask("stop", { job }).catch(() => undefined);
+      if (request.target === "file") {
+        await stopped; // until then a file may still be written
+        const last = await step.catch(() => null);
+        if (last?.fields.path !== undefined) return { filename, path: last.fields.path };
+      }
       throw error;
     }
   }

@@ -294,6 +294,29 @@ describe("an export", () => {
     expect(model.last.type).toBe("stop");
   });
 
+  test.each([
+    [{ done: false, progress: 0.5 }, new Error("cancelled")],
+    [
+      { done: true, progress: 1, path: "/nb/x.json" },
+      { filename: "failextract-report.json", path: "/nb/x.json" },
+    ],
+  ])(
+    "into a file that is cancelled tells what the kernel had done by then: %o",
+    async (last, told) => {
+      const { model, abort, exported } = await begun({ ...asked, target: "file" });
+      const isOver = vi.fn();
+      const found = exported.catch((error: unknown) => error).finally(isOver);
+      const before = model.last;
+      abort.abort(new Error("cancelled"));
+      await settled();
+      model.reply(last, [], before);
+      await settled();
+      expect(isOver).not.toBeCalled();
+      model.reply({}, [], model.last);
+      expect(await found).toEqual(told);
+    },
+  );
+
   test("that is cancelled before it begins is stopped as soon as it is known", async () => {
     const { model, source } = kernel();
     const abort = new AbortController();

@@ -34,7 +34,8 @@ ALLOWED = {
     ),
     "a kernel is restarted or left before it has told its debugger's state": re.compile(
         r"^(Could not restore the debugger state|Error): "
-        r"(Canceled future for debug_request|A kernel is required to send debug messages)"
+        r"(Canceled future for debug_request|A kernel is required to send debug messages"
+        r"|Kernel name is not defined)"
     ),
     "JupyterLab 4.2 measures the toolbar of a cell that has just gone": re.compile(
         r"\n\s+at \w+\._(cellToolbar|markdown)Overlaps\w+ \(http\S+/static/(lab/jlab|notebook/notebook)_core\."
