@@ -48,7 +48,7 @@ class Store:
         self.problems: deque[str] = deque(maxlen=REMEMBERED_PROBLEMS)
         self.warned: set[str] = set()
         self.listeners: tuple[Listener, ...] = ()
-        self.watchers: tuple[Watcher, ...] = ()  # are told that there is something new to see
+        self.watchers: list[Watcher] = []  # are told that there is something new to see
         self.remembers = False  # whether the next clear() is to be undone, and what it took
         self.forgotten: Forgotten | None = None
         # The notebook tells here what nobody has asked for until now, such as a task's exception.
@@ -82,7 +82,7 @@ class Store:
 
     def tell(self) -> None:
         """Let those who watch know that failures came, changed or went."""
-        for watcher in self.watchers:
+        for watcher in [*self.watchers]:
             try:
                 watcher()
             except Exception as error:  # noqa: BLE001  # it must not cost who has failed anything

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import linecache
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -26,6 +27,9 @@ from failextract_nb.extractor import _OneActive
 # The tests may run on a CI server, which is not to be told of what fails in them.
 for sign in (*SIGNS.values(), "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "WORKSPACE"):
     os.environ.pop(sign, None)
+# Who starts the tests in the background of a shell has Ctrl-C ignored, here and in what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 

@@ -134,7 +134,7 @@ def test_without_a_page_nothing_is_loaded_and_nothing_is_sent(page):
     watchers = (
         "from failextract_nb import FailureExtractor\nprint(FailureExtractor._store.watchers)"
     )
-    assert page.run(watchers)[0] == "()"
+    assert page.run(watchers)[0] == "[]"
     page.tell("glance")
     assert page.hear_glance()["total"] == 2
     assert page.run(loaded)[0] == f"['{PAGES}']"
@@ -198,7 +198,7 @@ def test_after_unloading_nothing_is_told(page):
         "from failextract_nb import FailureExtractor\n"
         "FailureExtractor().add_failure({})\n"
         "print(FailureExtractor._store.watchers, is_awake())"
-    ) == ("() False", [])
+    ) == ("[] False", [])
     page.tell("glance")  # nobody is there
     assert page.run("%load_ext failextract_nb")[1] == [LOADED]
     page.tell("glance")

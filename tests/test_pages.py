@@ -304,7 +304,7 @@ def test_nothing_is_followed_when_all_are_gone(told, extractor):
     widget.close()
     told.pages.stop()
     before = len(told.all)
-    assert extractor._store.watchers == ()
+    assert extractor._store.watchers == []
     assert formats.watchers == []
     eventually(lambda: not is_awake())
     extractor.add_failure(example())

@@ -288,7 +288,7 @@ def test_an_interrupted_run_writes_what_there_was(tmp_path):
         output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert [one["node_id"] for one in failures_in(tmp_path / REPORT)] == ["test_it.py::test_fails"]
     assert "failextract: 1 failure written to" in output

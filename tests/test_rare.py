@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
+import os
 import sys
+from concurrent.futures import Future
 from contextlib import suppress
 
 import click
 import pytest
+import yaml
 from conftest import example
 
-from failextract_nb import FailureExtractor, extract_on_failure, positions, remember
-from failextract_nb.cli import commands, options
+from failextract_nb import (
+    FailureExtractor,
+    OutputConfig,
+    extract_on_failure,
+    formats,
+    locks,
+    positions,
+    remember,
+    report,
+)
+from failextract_nb.batch import cluster
+from failextract_nb.cli import commands, options, targets
+from failextract_nb.formats._base import NotAReport
 from failextract_nb.ipython import hooks
 from failextract_nb.recent import Tally
 from failextract_nb.rows import Column
@@ -195,7 +210,119 @@ def test_a_cell_that_a_transformer_breaks(shell, monkeypatch):
     assert session._transformed(run) == "x = 1"
 
 
+# ---- variables and files
+
+
+class Unreadable(dict):
+    """What a class body runs in, by its metaclass."""
+
+    def items(self):
+        raise ValueError("not so")
+
+
+class Meta(type):
+    @classmethod
+    def __prepare__(mcs, name, bases):
+        return Unreadable()
+
+
+def test_a_class_body_whose_names_cannot_be_read(extractor):
+    """The frames around it have their variables."""
+
+    def defines(around):
+        class _Body(metaclass=Meta):
+            inside = around
+            1 / 0  # noqa: B018
+
+    with suppress(ZeroDivisionError):
+        extract_on_failure(defines)("here")
+    frames = extractor.failures[0]["locals"]
+    assert [one and one.get("around") for one in frames if one] == ["'here'"]
+
+
+def test_an_old_yaml_counts_how_deep_it_is(monkeypatch):
+    """Which would end the process itself; libyaml may know a limit of its own."""
+    monkeypatch.setattr(yaml, "__version__", "6.0.2")
+    form = formats.get("yaml")
+    monkeypatch.setattr(sys.modules["failextract_nb.formats.yaml"], "MAX_DEPTH", 50)
+    text = form.format([example()], None)
+    assert form.read(text)[0][0]["test_name"] == example()["test_name"]
+    with pytest.raises(NotAReport, match="nested too deep"):
+        form.read("failures:\n" + "- " * 100 + "x")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_a_lock_that_fails_is_closed(extractor, monkeypatch, error):
+    """What the system says of it names the report."""
+    taken = []
+
+    def fails(handle):
+        taken.append(handle)
+        raise error
+
+    monkeypatch.setattr(locks, "_lock", fails)
+    extractor.add_failure(example())
+    with pytest.raises(type(error)):
+        extractor.save_report(OutputConfig("x.json"))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(taken[0])
+    assert not os.path.exists("x.json")
+
+
+# ---- clusters
+
+
+def test_dask_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for name in [one for one in sys.modules if one.startswith("failextract_nb.dask")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=r"pip install 'failextract-nb\[dask\]'"):
+        importlib.import_module("failextract_nb.dask")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("finished", "went with its worker"), ("cancelled", r"dropped it \(cancelled\)")],
+)
+def test_a_result_that_nobody_has_any_more(status, said):
+    """Who waits for it is told."""
+
+    class Theirs:
+        key = "a"
+
+        def result(self):
+            raise RuntimeError("went with its worker")
+
+        def cancel(self):
+            raise RuntimeError("the cluster is gone")
+
+    theirs, ours = Theirs(), Future()
+    theirs.status = status
+    workers = cluster._Workers(None)
+    workers.waiting["a"] = theirs
+    workers.cancel(["a", "b"])
+    workers._done(ours, theirs)
+    assert not workers.waiting
+    with pytest.raises(RuntimeError, match=said):
+        ours.result(0)
+
+
 # ---- the command
+
+
+def test_stats_of_more_kinds_than_are_listed(capsys):
+    records = [example(exception_type=f"Error{number}") for number in range(20)]
+    report.save(OutputConfig("many.json"), records, [])
+    assert commands.run_command(["stats", "many.json"]) == 0
+    assert "          and 5 more" in capsys.readouterr().out
+
+
+def test_what_completes_a_report():
+    """Files before the colon, formats after it."""
+    told = [one.value for one in targets.complete_formats(None, None, "a.txt:j")]
+    assert told == ["a.txt:json", "a.txt:jsonl", "a.txt:junit"]
+    (file,) = targets.complete_formats(None, None, "a.t")
+    assert file.type == "file"
 
 
 @pytest.mark.parametrize(

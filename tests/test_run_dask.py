@@ -231,6 +231,7 @@ def test_an_interrupted_run_says_what_was_done(cluster):
         out, err = process.communicate(timeout=SOON)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 130, err
     until(lambda: all(map(gone, kernels)), "the end of the kernels")
     failures = loads(open("report.json").read())["failures"]

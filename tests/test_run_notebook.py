@@ -541,7 +541,9 @@ def test_an_error_that_the_kernel_cannot_tell(tmp_path):
     assert outcomes(book) == ["failed", "failed", "passed"]
     assert told(book) == [(0, "cell", "UnicodeEncodeError"), (1, "cell", "ZeroDivisionError")]
     assert book.failures[0]["causes"][-1]["exception_type"] == "ValueError"
-    assert [one["execution_count"] for one in book.failures] == [1, 2]
+    first, second = (one["execution_count"] for one in book.failures)
+    assert first == 1
+    assert second in (1, 2)  # IPython 8 does not count a cell whose error it cannot show
 
 
 def test_parameters_where_their_cell_is_skipped(tmp_path):

@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import TraitError
 
 from failextract_nb import FailureExtractor, remember
-from failextract_nb.ipython import _loaded, runs
+from failextract_nb.ipython import _loaded, hooks, runs
 from failextract_nb.ipython.settings import SOURCES
 from failextract_nb.ipython.sources import _later, shown
 
@@ -960,12 +960,20 @@ def test_a_cell_run_again_keeps_its_lines(ip):
         (["x = 1\n%timeit -n1 -r1 1 / 0"], ("Cell In[1]", 2)),
         (["%%time\ndef g():\n    1 / 0", "\ng()"], ("Cell In[1]", 3)),
         (["%%prun\ndef f():\n    1 / 0\nf()"], ("Cell In[1]", 3)),
+        (["%%time\nexec('\\n1 / 0')"], ("<string>", 2)),
     ],
 )
 def test_code_of_a_magic_has_its_place_in_the_cell(ip, cells, place, capsys):
     """Line magics, and functions that a cell magic defines and a later cell calls."""
     run(ip, *cells)
     assert [(one["test_file"], one["line_number"]) for one in failures()] == [place]
+
+
+def test_more_cells_than_are_remembered(ip, monkeypatch, capsys):
+    """The newest have their places."""
+    monkeypatch.setattr(hooks, "MAX_CELLS", 2)
+    run(ip, *["%%capture\n\n1 / 0"] * 4)
+    assert [one["line_number"] for one in failures()] == [3] * 4
 
 
 def test_the_cell_that_loads_the_extension(shell, capsys):

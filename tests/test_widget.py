@@ -295,12 +295,32 @@ def test_a_new_format_is_a_new_button(table):
 def test_a_closed_table_is_gone(table, extractor):
     """It follows nothing, and nothing keeps it."""
     table.close()
-    assert extractor._store.watchers == ()
+    assert extractor._store.watchers == []
     assert formats.watchers == []
     table.live.follower._run()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_table_that_is_collected_while_a_failure_is_stored(table, extractor):
+    """It waits for nobody: who looks at the store just then waits for the failure."""
+    began = threading.Event()
+    looks = threading.Thread(target=lambda: began.wait() and table.live.look())
+    looks.start()
+    with extractor._store.lock:  # as while a failure is stored, in which Python may collect
+        began.set()
+        eventually(lambda: not is_free(table.live._lock))
+        table.close()
+    looks.join()
+    assert extractor._store.watchers == []
+
+
+def is_free(lock):
+    """Whether another thread could have it."""
+    if found := lock.acquire(blocking=False):
+        lock.release()
+    return found
+
+
 def test_a_forked_child_leaves_the_page_alone(table, extractor):
     """Its failures are not this kernel's."""
     pid = os.fork()

@@ -59,7 +59,7 @@ def register(name: str, formatter: OutputFormatter | type[OutputFormatter]) -> N
     if name in _in_folder():
         raise ValueError(f"{name!r} is built in; register yours under another name")
     _registered[name] = _checked(name, formatter)
-    for watcher in watchers:
+    for watcher in [*watchers]:
         watcher()
 
 

@@ -55,18 +55,18 @@ class Follower:
 
     def start(self) -> None:
         """Follow the store and the formats."""
-        store = FailureExtractor._store
-        with store.lock:
-            store.watchers += (self.wake,)
-        formats.watchers.append(self.wake)
+        for watchers in self._watchers():
+            watchers.append(self.wake)
 
     def stop(self) -> None:
-        """Follow no more."""
-        store = FailureExtractor._store
-        with store.lock:
-            store.watchers = tuple(one for one in store.watchers if one != self.wake)
-        with suppress(ValueError):
-            formats.watchers.remove(self.wake)
+        """Follow no more; without a lock, as a widget that is collected may stop it anywhere."""
+        for watchers in self._watchers():
+            with suppress(ValueError):
+                watchers.remove(self.wake)
+
+    @staticmethod
+    def _watchers() -> tuple[list[Callable[[], None]], ...]:
+        return FailureExtractor._store.watchers, formats.watchers
 
     @property
     def is_awake(self) -> bool:

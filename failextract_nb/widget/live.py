@@ -47,7 +47,7 @@ class Table:
         self.picked = np.zeros(0, dtype=bool)  # which rows are selected
         self.version = 0
         self.jobs: dict[str, Export] = {}
-        self.listeners: tuple[Listener, ...] = ()
+        self.listeners: dict[Listener, None] = {}  # in the order they came
         self.left = False  # by the last of them
         self.follower = Follower(self.look)
         self.reader = Reader(self._read)
@@ -56,17 +56,20 @@ class Table:
         """Have ``listener()`` called after every change, by the thread that made it."""
         with self._lock:
             first = not self.listeners
-            self.listeners += (listener,)
+            self.listeners[listener] = None
             self._update()
         if first:
             self.follower.start()
             atexit.register(self.stop_exports)
 
     def unlisten(self, listener: Listener) -> None:
-        """Call it no more; the last to go takes what was wished for along."""
-        with self._lock:
-            self.listeners = tuple(one for one in self.listeners if one != listener)
-            self.left = not self.listeners
+        """Call it no more; the last to go takes what was wished for along.
+
+        Widgets call it as they are collected, also in a thread that is storing a failure just then:
+        so without the lock.
+        """
+        self.listeners.pop(listener, None)
+        self.left = not self.listeners
         if self.left:
             self.follower.stop()
             atexit.unregister(self.stop_exports)
@@ -189,7 +192,7 @@ class Table:
         """Let all listeners know, whatever one of them raises."""
         self._told = (formats.names(), forgotten())
         with ExitStack() as stack:
-            for listener in reversed(self.listeners):
+            for listener in reversed([*self.listeners]):
                 stack.callback(listener)
 
     def _update(self) -> bool:
