@@ -129,6 +129,11 @@ def limited(call: Callable[[Any], T], value: Any) -> T:
         work.next()
 
 
+def is_capturing() -> bool:
+    """Whether this thread is in the middle of a capture."""
+    return get_ident() in _busy
+
+
 def is_asking() -> bool:
     """Whether this thread runs a repr of the user's for a capture."""
     work = _busy.get(get_ident())

@@ -48,7 +48,7 @@ def _native(value: Any, name: str, depth: int, budget: Iterator[int]) -> Any:
         return value
     try:
         if name and (reason := hidden(name, value)):
-            return mask(reason)
+            return mask(reason, value)
         if cls is str:
             return bounded(value, MAX_NATIVE_TEXT, CODE.get(name, redact_said))
         if cls is int or cls is float:
@@ -94,7 +94,7 @@ def _native_dict(
         if name == _FIXTURES and type(item) is dict:
             out[key_text] = _native_fixture(item, held_as, depth - 1, budget)
         elif held is not None and type(key) is str and key == held[0]:
-            out[key_text] = mask(held[1])
+            out[key_text] = mask(held[1], item)
         else:
             out[key_text] = _native(item, held_as, depth - 1, budget)
     if len(out) < (length := dict.__len__(value)):
@@ -106,7 +106,7 @@ def _native_fixture(item: dict[Any, Any], name: str, depth: int, budget: Iterato
     """What a fixture is, which is no secret; what it holds may be one."""
     reason = secret_name(name)
     if reason and "value" in item:
-        item = {**item, "value": mask(reason)}
+        item = {**item, "value": mask(reason, item["value"])}
     return _native(item, "", depth, budget)
 
 
@@ -123,7 +123,7 @@ def _native_list(value: Any, cls: type, depth: int, budget: Iterator[int]) -> li
             reason = pair_reason(before, item)
         elif type(before) is str and type(item) is str and before[:1] == "-":  # of a command
             reason = hidden(before, item)
-        items.append(mask(reason) if reason else _native(item, "", depth - 1, budget))
+        items.append(mask(reason, item) if reason else _native(item, "", depth - 1, budget))
         before = item
     if len(items) < length:
         items.append(f"… {length - len(items)} more")

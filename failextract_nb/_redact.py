@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from failextract_nb import _looks, _named
+from failextract_nb import _looks, _named, _repeats
 from failextract_nb._names import KEYS, PASSES, rules
 
 MASK = "[redacted: "
@@ -58,10 +58,13 @@ _stems = _Stems()
 _numbers = itertools.count(1)
 
 
-def mask(reason: str) -> str:
-    """What stands where a secret stood."""
+def mask(reason: str, value: object = None) -> str:
+    """What stands where a secret stood; ``value`` is hidden where it comes again, too."""
     rules.hidden = next(_numbers)
-    return f"{MASK}{reason}]"
+    shown = f"{MASK}{reason}]"
+    if value is not None:
+        _repeats.note(value, reason, shown)
+    return shown
 
 
 def masks_in(value: Any) -> int:

@@ -25,7 +25,7 @@ def text_of(value: object, name: str = "") -> str:
     """``value`` as bounded text, or a mask when ``name`` or its look says that it is secret."""
     try:
         if name and (reason := hidden(name, value)):
-            return mask(reason)
+            return mask(reason, value)
         write = WRITERS.get(type(value))
         return watched(_written, value) if write is None else write(value, MAX_DEPTH)
     except BaseException as error:  # noqa: BLE001  # a repr may raise anything, SystemExit too

@@ -85,7 +85,7 @@ def _pair(value: Any, depth: int) -> str | None:
     """A name and a secret, as lists of headers have them; None for all else."""
     name, given = value
     reason = pair_reason(name, given)
-    return f"{_text(name, depth)}, {mask(reason)}" if reason and depth > 0 else None
+    return f"{_text(name, depth)}, {mask(reason, given)}" if reason and depth > 0 else None
 
 
 def _set(value: Any, depth: int) -> str:
@@ -130,7 +130,7 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     for key, item in islice(dict.items(value), MAX_ITEMS):
         shown, reason = keys[key] if type(key) is str else _key(key, depth)
         if reason is not None and can_be_secret(name_in(key), reason, item):
-            parts.append(f"{shown}{mask(reason)}")
+            parts.append(f"{shown}{mask(reason, item)}")
         else:
             parts.append(shown + writers[type(item)](item, depth))
     if length > MAX_ITEMS:
@@ -138,7 +138,8 @@ def _dict(value: dict[Any, Any], depth: int) -> str:
     text = f"{{{', '.join(parts)}}}"
     if "alue': " in text and (held := value_of(value)):  # {"name": "DB_PASSWORD", "value": …}
         start = f"{held[0]!r}: "
-        parts = [f"{start}{mask(held[1])}" if part.startswith(start) else part for part in parts]
+        shown = start + mask(held[1], value[held[0]])
+        parts = [shown if part.startswith(start) else part for part in parts]
         text = f"{{{', '.join(parts)}}}"
     return text if len(text) <= MAX_CONTAINER else clip(text, MAX_CONTAINER)
 
@@ -165,7 +166,7 @@ def _key(key: Any, depth: int) -> tuple[str, str | None]:
 
 
 def _named(name: str, value: Any, depth: int) -> str:
-    return mask(reason) if (reason := hidden(name, value)) else _text(value, depth - 1)
+    return mask(reason, value) if (reason := hidden(name, value)) else _text(value, depth - 1)
 
 
 def _view(value: Any, depth: int) -> str:

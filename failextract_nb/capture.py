@@ -21,6 +21,7 @@ from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import MASK, masks_in
+from failextract_nb._repeats import hide, take
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
@@ -67,6 +68,8 @@ class _Latest(threading.local):
     """The last record made on this thread."""
 
     handed: Handed | None = None
+    # Of the last one that had some: its id, the secrets hidden by their names, what stands instead.
+    secrets: tuple[str, dict[str, str]] = ("", {})  # nobody changes it
 
 
 latest = _Latest()
@@ -152,8 +155,13 @@ def failure_from(
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
     new, others = _put_in(record, context)
+    found = take()
     size = walk.bytes + STAMPS + getsizeof(text) + new
-    if rules.hidden:
+    repeats = hide(record, found) if found else record
+    if repeats is not record:
+        record = repeats
+        record["redacted"] = masks_in(record)
+    elif rules.hidden:
         if "exception_traceback" in context:  # another text
             masks = masks_in(record)
         beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
@@ -162,7 +170,15 @@ def failure_from(
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
+    if found:
+        latest.secrets = record["id"], found
     return made
+
+
+def hide_again(record: Mapping[str, Any], more: Any) -> Any:
+    """``more`` of a record that this thread has just made, without the secrets hidden in that."""
+    made, secrets = latest.secrets
+    return hide(more, secrets) if secrets and made == record.get("id") else more
 
 
 def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:

@@ -38,14 +38,14 @@ _BUSY = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 
 _turns: WeakValueDictionary[str, Any] = WeakValueDictionary()
-_turns_lock = threading.Lock()
+_turns_lock = threading.RLock()  # a finalizer may write a report anywhere
 _held: set[int] = set()
 
 
 def _after_fork() -> None:
     """In a forked child: the threads that held a lock are not there to give it back."""
     global _turns_lock  # noqa: PLW0603  # what a fork has to renew
-    _turns_lock = threading.Lock()
+    _turns_lock = threading.RLock()
     _turns.clear()
     for handle in _held:  # else the child would hold them as long as it lives
         with suppress(OSError):

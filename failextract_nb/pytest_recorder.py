@@ -14,6 +14,7 @@ import pytest
 
 from failextract_nb import pytest_details as details
 from failextract_nb._safe import message_of
+from failextract_nb.capture import hide_again
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure, counted
 from failextract_nb.output import config_of
@@ -117,7 +118,7 @@ class Recorder:
         """Add what the report itself knows, once it is whole."""
         record = getattr(report, CARRIED, None)
         if report.outcome == "failed" and record is not None and "phase" not in record:
-            record |= details.of_report(report)
+            record |= hide_again(record, details.of_report(report))
             record["test_name"] = _name_of(report.nodeid, record)
 
     @pytest.hookimpl(optionalhook=True)

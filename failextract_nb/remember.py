@@ -247,7 +247,8 @@ def _added(
     known: Failure, origin: str, name: str | None, details: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What one more door adds to a record."""
-    changes = {key: value for key, value in details.items() if known.get(key) is None}
+    new = {key: value for key, value in details.items() if known.get(key) is None}
+    changes: dict[str, Any] = capture.hide_again(known, new)
     context = capture.context_of(origin, name, details)
     changes["contexts"] = [*known.get("contexts", []), context]
     return changes

@@ -77,7 +77,7 @@ class Variables:
                             if kind is _NO_VARIABLE or cls is ModuleType:  # import secrets
                                 continue
                             if can_be_secret(name, kind, value):
-                                found[name] = mask(kind)
+                                found[name] = mask(kind, value)
                                 continue
                         if cls in scalars:
                             found[name] = scalars[cls](value, 0)

@@ -13,7 +13,7 @@ PACKAGE = Path(failextract_nb.__file__).parent
 # may not import doors, but for a package's own modules and what is named in DOORS_THAT_OPEN_DOORS.
 FLOORS = [
     {"failure", "_safe", "_strings", "_perobject", "_values", "_native", "_libraries", "_redact"}
-    | {"_front", "_budget", "_looks", "_coded", "_named", "_names", "_reprs"},
+    | {"_front", "_budget", "_looks", "_coded", "_named", "_names", "_reprs", "_repeats"},
     {
         "capture",
         "raised",

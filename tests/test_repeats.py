@@ -1,0 +1,234 @@
+"""A secret that its name gives away, repeated where no name is: it is nowhere in the record."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from pytest_runs import REPORT, lay_out, run_pytest
+
+from failextract_nb import _repeats, extract_on_failure
+from failextract_nb._budget import watched
+from failextract_nb._names import rules
+from failextract_nb._native import native
+from failextract_nb._redact import MASK
+
+SECRET = "correct horse " + "battery"
+
+
+def raises(make, given, extractor):
+    """The record of a function that has ``given`` as its password, and fails with what is made."""
+
+    @extract_on_failure
+    def logs_in(password, text):
+        copied = [password, text]
+        raise make(f"{copied[0]}: no such user")
+
+    with suppress(Exception, ExceptionGroup):
+        logs_in(given, f"who={given};")
+    return extractor.failures[-1]
+
+
+def with_cause(message):
+    error = ValueError("no")
+    error.__cause__ = KeyError(message)
+    return error
+
+
+def with_note(message):
+    error = ValueError("no")
+    error.add_note(message)
+    return error
+
+
+def in_group(message):
+    return ExceptionGroup("several", [ValueError(message)])
+
+
+@pytest.mark.parametrize("make", [ValueError, KeyError, with_cause, with_note, in_group])
+@pytest.mark.parametrize(
+    "given",
+    [SECRET, "hunter2", "swordfish", 'it\'s "quoted" \\ é', "two\nlines", 87654321, b"hunter2!"],
+    ids=str,
+)
+def test_it_is_hidden_wherever_the_record_repeats_it(make, given, extractor):
+    """In messages, notes, causes, groups, in the traceback, other variables and arguments."""
+    record = raises(make, given, extractor)
+    text = given.decode() if isinstance(given, bytes) else str(given)
+    said = json.dumps({**record, "id": "", "thread_id": 0, "process_id": 0}, ensure_ascii=False)
+    for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1]):
+        assert form not in said
+    assert MASK in record["locals"][-1]["text"]
+    assert record["redacted"] == json.dumps(record).count(MASK)
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        {"password": SECRET},
+        {"name": "DB_PASSWORD", "value": SECRET},
+        [("Authorization", SECRET), ("Accept", "*/*")],
+        [{"db": {"api_key": SECRET}}],
+    ],
+)
+def test_a_secret_inside_of_a_value(holds, extractor):
+    @extract_on_failure
+    def fails(settings):
+        raise ValueError(f"denied: {SECRET}")
+
+    with suppress(ValueError):
+        fails(holds)
+    assert SECRET not in json.dumps(extractor.failures[0])
+
+
+def test_a_cell(shell, extractor):
+    """Also where its source says it, and what it calls has the name."""
+    shell.run_line_magic("load_ext", "failextract_nb")
+    try:
+        source = "def f(pwd):\n    raise ValueError(pwd)\n\nf('hunter2')  # hunter22"
+        shell.run_cell(source, store_history=True)
+    finally:
+        shell.run_line_magic("unload_ext", "failextract_nb")
+    (record,) = extractor.failures
+    assert record["cell_source"].splitlines()[3] == "f('[redacted: pwd]')  # hunter22"
+    assert "hunter2'" not in json.dumps(record)
+    assert record["exception_type"] == "ValueError"
+
+
+def test_lines_of_code_keep_their_numbers(extractor):
+    found = {"a\nlong\nsecret": "[redacted: password]"}
+    assert (
+        _repeats.hide("x = '''a\nlong\nsecret'''\ny", found)
+        == "x = '''[redacted: password]\n\n'''\ny"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("password", "password"),  # the word itself
+        ("password", "abc12"),  # too short to be told from other text
+        ("token", "language"),  # a word, of a text
+        ("password", 10**50),
+        ("keyboard", "hunter2"),
+        ("password", ""),
+        ("password", None),
+    ],
+)
+def test_what_stays(name, given, extractor):
+    space = {}
+    exec(f"def fails({name}): raise ValueError(f'<{{{name}}}> password')", space)  # noqa: S102
+    with suppress(ValueError):
+        extract_on_failure(space["fails"])(given)
+    assert extractor.failures[0]["exception_message"] == f"<{given}> password"
+
+
+def test_a_part_of_a_longer_word_stays(extractor):
+    record = raises(ValueError, "hunter2", extractor)
+    assert record["exception_message"] == "[redacted: password]: no such user"
+    found = {"hunter2": "[…]", "hunter2!": "[!]"}
+    assert _repeats.hide(["hunter22 ahunter2 hunter2, hunter2!"], found) == [
+        "hunter22 ahunter2 […], [!]"
+    ]
+
+
+def test_where_it_was_stays(extractor):
+    """A password that is a word of a path does not cost the place."""
+    record = {"file": "/home/hunter2/a.py", "line": 3, "code": "hunter2"}
+    assert _repeats.hide(record, {"hunter2": "[…]"}) == {**record, "code": "[…]"}
+    assert _repeats.hide(record, {"other": "[…]"}) is record
+
+
+@pytest.mark.parametrize("changes", [{"is_on": False}, {"exempt": ["password"]}], ids=str)
+def test_off_and_exempt(changes, extractor):
+    """What is not hidden under its name is hidden nowhere."""
+    try:
+        rules.set(**changes)
+        assert raises(ValueError, SECRET, extractor)["exception_message"].startswith(SECRET)
+    finally:
+        rules.set()
+    assert SECRET not in json.dumps(raises(ValueError, SECRET, extractor))
+
+
+def test_a_repr_that_fails_and_is_recorded(extractor):
+    """The secrets of the capture around it are still known."""
+
+    class Fails:
+        @extract_on_failure
+        def asks(self, api_key):
+            raise KeyError(api_key)
+
+        def __repr__(self):
+            with suppress(KeyError):
+                self.asks("other secret 1")
+            return "fails"
+
+    @extract_on_failure
+    def fails(password, other):
+        raise ValueError(password)
+
+    with suppress(ValueError):
+        fails(SECRET, Fails())
+    assert SECRET not in json.dumps(list(extractor.failures))
+    assert _repeats.take() is None
+
+
+def test_what_a_test_compares_and_prints(tmp_path):
+    """pytest explains both sides, and has what the test has written."""
+    lay_out(
+        tmp_path,
+        {
+            "test_it.py": "import pytest\n@pytest.fixture\ndef db_password():\n"
+            f"    return {SECRET!r}\n"
+            "def test_it(db_password):\n    given = db_password + '!'\n    print('it is', given)\n"
+            "    assert db_password == 'another one', given\n"
+            "from failextract_nb import extract_on_failure\n"
+            "@extract_on_failure\ndef log_in(password):\n    raise ValueError\n"
+            f"@pytest.mark.parametrize('given', [{SECRET!r}])\n"
+            "def test_with(given):\n    print(given)\n    log_in(given)\n"
+        },
+    )
+    run = run_pytest(tmp_path, f"--failextract={REPORT}")
+    one, other = run.failures
+    for key in ("captured", "parameters", "locals"):
+        if key in other:
+            assert SECRET not in json.dumps(other[key]), key
+    for key in ("captured", "exception_message", "locals", "exception_traceback", "fixtures"):
+        assert SECRET not in json.dumps(one[key]), key
+    assert SECRET not in json.dumps({**one, "extracted_code": "", "test_source": ""})
+
+
+def test_a_record_without_repeats_shares_what_it_shared(extractor):
+    first, second = (raises(lambda _: ValueError("no"), SECRET, extractor) for _ in range(2))
+    frames = zip(first["extracted_code"], second["extracted_code"], strict=True)
+    assert all(one is other for one, other in frames)
+
+
+def test_what_fails_in_the_middle_of_a_capture_leaves_its_secrets_to_that():
+    """As a finalizer may."""
+
+    def capture():
+        _repeats.note(SECRET, "password", "[…]")
+        return [_repeats.take(), _repeats.take()]
+
+    assert watched(capture) == [{SECRET: "[…]"}] * 2
+    assert _repeats.take() == {SECRET: "[…]"}
+    assert _repeats.take() is None
+
+
+def test_threads_that_never_take_what_they_hide(monkeypatch):
+    """As those that only write reports: they are forgotten."""
+    monkeypatch.setattr(_repeats, "_found_by", dict.fromkeys(range(-_repeats.THREADS, 0), {}))
+    _repeats.note(SECRET, "password", "[…]")
+    assert len(_repeats._found_by) == 1
+    for number in range(2 * _repeats.MOST):
+        _repeats.note(f"secret {number}!", "password", "[…]")
+    assert len(_repeats.take()) == _repeats.MOST
+
+
+def test_what_was_hidden_already_is_no_secret():
+    """Of a record that is read again."""
+    _repeats.take()
+    assert native({"password": f"{MASK}password]"}) == {"password": f"{MASK}password]"}
+    assert _repeats.take() is None
