@@ -9,9 +9,19 @@ export type Comm = Pick<Kernel.IComm, "isDisposed" | "onMsg" | "onClose" | "send
 export const answersWhileBusy = (kernel: Kernel.IKernelConnection): boolean =>
   kernel.supportsSubshells === true && String(kernel.commsOverSubshells) !== "disabled";
 
-/** The comm that a kernel has under this name, which is its id and its target. */
+let opened = 0;
+
+/**
+ * The comm that a kernel has under this name, which is its id.
+ *
+ * JupyterLab has one subshell for all comms of a target, and while it takes leave of the last one
+ * hands it to a new one, whose messages then go nowhere: so each has a target of its own. No kernel
+ * hears of it.
+ */
 export const openComm = (kernel: Kernel.IKernelConnection, name: string): Comm =>
-  kernel.handleComms ? kernel.createComm(name, name) : new SecondComm(kernel, name);
+  kernel.handleComms
+    ? kernel.createComm(`${name} ${(opened += 1)}`, name)
+    : new SecondComm(kernel, name);
 
 /**
  * A comm where the page has two notebooks on one kernel: JupyterLab lets only the first of them

@@ -150,7 +150,10 @@ export class Connection {
     comm.onMsg = ({ content, buffers }) => {
       this.#received(content.data, (buffers ?? []) as DataView[]);
     };
-    comm.onClose = () => this.#close();
+    comm.onClose = () => {
+      this.#comm = null; // who tells it disposes of it, and twice is too often
+      this.#close();
+    };
     // What is sent before the subshell has started waits for the cell that runs.
     const { subshellStarted } = comm;
     if (subshellStarted && answersWhileBusy(this.kernel))
