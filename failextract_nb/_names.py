@@ -161,9 +161,14 @@ def is_harmless(name: str, reason: str, text: str) -> bool:
     return text[0] == "/" and name.casefold() in _FOLDERS
 
 
+def is_common(reason: str) -> bool:
+    """Whether names that give this reason are those of other things, too: the token of a text."""
+    return reason in _COMMON
+
+
 def is_next_word(reason: str, text: str) -> bool:
     """Whether ``text`` beside a name is just the next of a few words: ``["token", "lemma"]``."""
-    return reason in _COMMON and is_word(text)
+    return is_common(reason) and is_word(text)
 
 
 def is_word(text: str) -> bool:

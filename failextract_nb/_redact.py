@@ -181,7 +181,11 @@ def _hide_named(
         if found is not None:
             start, stop, reason = found
             if start >= last:
-                parts += [text[last:start], instead(reason, text[start:stop])]
+                hidden = text[start:stop]
+                shown = instead(reason, hidden)
+                if shown is not hidden:
+                    _repeats.note(hidden.strip("'\" "), reason, f"{MASK}{reason}]")
+                parts += [text[last:start], shown]
                 last = stop
             place = max(place, stop)
     return "".join([*parts, text[last:]]) if parts else text

@@ -6,13 +6,14 @@ name in it.  So a capture remembers, as long as it goes on, what it has hidden.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from threading import get_ident
 from typing import Any
 
 from failextract_nb._budget import is_capturing
-from failextract_nb._names import is_next_word, is_word, secret_name
+from failextract_nb._names import is_common, secret_name
 
 SHORTEST = 6  # characters: what is shorter stands in other words and numbers, too
 LONGEST = 10_000
@@ -26,28 +27,50 @@ _KEPT = frozenset({
     "id", "timestamp", "origin", "exception_type", "exception_module", "relation", "file",
     "test_file", "test_module", "notebook", "node_id", "cell_id",
 })  # fmt: skip
+_OF_USERS = frozenset({"locals", "test_kwargs", "parameters", "fixtures"})  # whose keys are names
 
 
 def note(value: object, reason: str, shown: str) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
-    kind = type(value)
-    if kind is str:
-        text: str = value  # type: ignore[assignment]
-    elif kind is bytes:
-        text = value.decode("latin-1")  # type: ignore[attr-defined]
-    elif kind is int and 0 <= value < HUGE:  # type: ignore[operator]
-        text = str(value)
-    else:
+    if type(value) in (list, tuple):  # ("user", "password"), and several of them
+        for one in value[:MOST]:  # type: ignore[index]
+            if type(one) in (str, bytes):
+                note(one, reason, shown)
         return
-    if not SHORTEST <= len(text) <= LONGEST or text.startswith(shown):  # of a record that is read
+    text = _text(value)
+    if text.startswith("[redacted: ") or not _is_telling(text, reason, type(value) is int):
         return
-    is_name = is_word(text) and secret_name(text)  # password = "password" is in every line of it
-    if not is_name and not is_next_word(reason, text):
-        if len(_found_by) >= THREADS:  # of those that took nothing
-            _found_by.clear()
-        found = _found_by.setdefault(get_ident(), {})
-        if len(found) < MOST:
-            found[text] = shown
+    if len(_found_by) >= THREADS:  # of those that took nothing
+        _found_by.clear()
+    found = _found_by.setdefault(get_ident(), {})
+    if len(found) < MOST:
+        found[text] = shown
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes.decode(value, "latin-1")
+    return str(value) if type(value) is int and 0 <= value < HUGE else ""
+
+
+def _is_telling(text: str, reason: str, is_number: bool) -> bool:
+    """Whether it can be nothing but this secret, wherever it comes again.
+
+    ``token = "well-known"`` is a word of a text, ``api_key = "ollama"`` stands for none at all.
+    """
+    if not SHORTEST <= len(text) <= LONGEST or not text.strip():
+        return False
+    if is_common(reason) or reason.endswith("key"):
+        return not is_number and not is_plain(text)
+    return not (text.isalpha() and (len(text) < 9 or secret_name(text)))
+
+
+def is_plain(text: str) -> bool:
+    """Whether ``text`` could be words, or a number: no key is as short, or has no digit."""
+    has_both = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+    return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
 
 
 def take() -> dict[str, str] | None:
@@ -61,17 +84,31 @@ def take() -> dict[str, str] | None:
     return found.copy() if found and is_capturing() else _found_by.pop(get_ident(), None)
 
 
-def hide(value: Any, found: Mapping[str, str]) -> Any:
+def put_back(found: Mapping[str, str] | None) -> None:
+    """Have this thread know these, too."""
+    if found:
+        _found_by[get_ident()] = {**_found_by.get(get_ident(), {}), **found}
+
+
+def hide(value: Any, found: Mapping[str, str] | None) -> Any:
     """JSON-native ``value`` without these secrets; itself where none is in it."""
-    forms = {form: shown for text, shown in found.items() for form in (text, repr(text)[1:-1])}
-    texts = sorted(forms, key=len, reverse=True)
-    search = re.compile("|".join(f"({_alone(text)})" for text in texts))
+    if not found:
+        return value
+    shown = {form: said for text, said in found.items() for form in (text, repr(text)[1:-1])}
+    forms = [(form.partition("\n")[0], form) for form in sorted(shown, key=len, reverse=True)]
 
-    def instead(match: re.Match[str]) -> str:
-        shown = forms[texts[(match.lastindex or 1) - 1]]
-        return shown + "\n" * match[0].count("\n")  # code keeps its lines
+    def hide_in(text: str) -> str:
+        for first, form in forms:
+            if first in text:  # most are not
+                text = re.sub(_alone(form), lambda match: _lines(shown[form], match[0]), text)  # noqa: B023
+        return text
 
-    return _hidden(value, lambda text: search.sub(instead, text))
+    return _hidden(value, hide_in, _KEPT)
+
+
+def _lines(shown: str, instead_of: str) -> str:
+    """``shown`` with as many lines: code keeps the numbers of its own."""
+    return shown + "\n" * instead_of.count("\n")
 
 
 def _alone(text: str) -> str:
@@ -84,19 +121,20 @@ def _alone(text: str) -> str:
     return f"{before}{lines}{after}"
 
 
-def _hidden(value: Any, hide_in: Callable[[str], str]) -> Any:
+def _hidden(value: Any, hide_in: Callable[[str], str], kept: frozenset[str]) -> Any:
     kind = type(value)
     if kind is str:
         text = hide_in(value)
         return value if text == value else text
     if kind is dict:
-        new = {key: one if key in _KEPT else _hidden(one, hide_in) for key, one in value.items()}
+        new = {
+            key: one
+            if key in kept
+            else _hidden(one, hide_in, frozenset() if key in _OF_USERS else kept)
+            for key, one in value.items()
+        }
         return new if any(new[key] is not one for key, one in value.items()) else value
     if kind is list:
-        items = [_hidden(one, hide_in) for one in value]
-        return items if any(map(_differ, items, value)) else value
+        items = [_hidden(one, hide_in, kept) for one in value]
+        return items if any(map(operator.is_not, items, value)) else value
     return value
-
-
-def _differ(new: object, old: object) -> bool:
-    return new is not old

@@ -21,7 +21,7 @@ from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import MASK, masks_in
-from failextract_nb._repeats import hide, take
+from failextract_nb._repeats import hide, put_back, take
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
@@ -30,6 +30,7 @@ from failextract_nb.raised import MAX_FRAMES, Walk
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
+MAX_SECRETS = 256  # records of which the secrets are, for what is added to them
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 # The texts of every record that may hold a secret, but for those of its exceptions.
@@ -68,15 +69,15 @@ class _Latest(threading.local):
     """The last record made on this thread."""
 
     handed: Handed | None = None
-    # Of the last one that had some: its id, the secrets hidden by their names, what stands instead.
-    secrets: tuple[str, dict[str, str]] = ("", {})  # nobody changes it
 
 
 latest = _Latest()
 
+# By the ids of records: the secrets that their names gave away, and what stands instead of them.
+_secrets: dict[str, dict[str, str]] = {}
 # Sources come again with every failure of a cell or function.  By their keys, too, which may say
 # that they are code, or secret.
-_texts: dict[tuple[str, str], tuple[str, int]] = {}
+_texts: dict[tuple[str, str], tuple[str, int, dict[str, str] | None]] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -155,13 +156,10 @@ def failure_from(
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
     new, others = _put_in(record, context)
-    found = take()
     size = walk.bytes + STAMPS + getsizeof(text) + new
-    repeats = hide(record, found) if found else record
-    if repeats is not record:
-        record = repeats
-        record["redacted"] = masks_in(record)
-    elif rules.hidden:
+    if found := take():
+        record = _without(record, found)
+    if rules.hidden and "redacted" not in record:
         if "exception_traceback" in context:  # another text
             masks = masks_in(record)
         beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
@@ -170,15 +168,29 @@ def failure_from(
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
-    if found:
-        latest.secrets = record["id"], found
     return made
 
 
+def _without(record: dict[str, Any], found: dict[str, str]) -> dict[str, Any]:
+    """``record`` without repeats of these secrets, which are kept for what is added to it."""
+    if len(_secrets) >= MAX_SECRETS:
+        _secrets.clear()
+    _secrets[record["id"]] = found
+    hidden: dict[str, Any] = hide(record, found)
+    if hidden is not record:
+        hidden["redacted"] = masks_in(hidden)
+    return hidden
+
+
 def hide_again(record: Mapping[str, Any], more: Any) -> Any:
-    """``more`` of a record that this thread has just made, without the secrets hidden in that."""
-    made, secrets = latest.secrets
-    return hide(more, secrets) if secrets and made == record.get("id") else more
+    """``more`` of a record that was made a while ago, without the secrets hidden in that."""
+    return hide(more, _secrets.get(str(record.get("id"))))
+
+
+def hide_noted(record: dict[str, Any]) -> dict[str, Any]:
+    """``record`` without repeats of what was just hidden by its name."""
+    hidden: dict[str, Any] = hide(record, take())
+    return hidden
 
 
 def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:
@@ -193,11 +205,13 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, in
         if kind is str:
             known = _texts.get((key, one))
             if known is None:
-                text = native(one, key)
+                before, text = take(), native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[key, one] = known = text, masks_in(text)
-            record[key], found = known
+                _texts[key, one] = known = text, masks_in(text), take()
+                put_back(before)
+            record[key], found, secrets = known
+            put_back(secrets)
             if found and key not in _TEXTS_BESIDE:
                 masks += found
         elif kind in _SCALARS:

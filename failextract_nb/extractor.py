@@ -285,7 +285,7 @@ def _mapping(data: Mapping[str, Any], method: str) -> dict[str, Any]:
         )
     record: dict[str, Any] = native(dict(data.items()))  # of a dict, a dict
     fit(record)
-    return record
+    return capture.hide_noted(record)
 
 
 def _check_limit(name: str, limit: object, whole: bool) -> None:

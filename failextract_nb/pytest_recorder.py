@@ -119,7 +119,7 @@ class Recorder:
         record = getattr(report, CARRIED, None)
         if report.outcome == "failed" and record is not None and "phase" not in record:
             record |= hide_again(record, details.of_report(report))
-            record["test_name"] = _name_of(report.nodeid, record)
+            record["test_name"] = hide_again(record, _name_of(report.nodeid, record))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

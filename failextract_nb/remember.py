@@ -13,6 +13,7 @@ from typing import Any, cast
 from failextract_nb import capture, failure
 from failextract_nb._budget import is_asking
 from failextract_nb._native import fit, native
+from failextract_nb._repeats import take
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure
@@ -91,6 +92,8 @@ def remember(
     except BaseException as problem:  # noqa: BLE001  # a user's override may raise anything
         note_problem(f"{type_name(type(error))} was not recorded", problem)
         return None
+    finally:
+        take()  # what its arguments have hidden, no other failure repeats
 
 
 def captured(
@@ -251,7 +254,8 @@ def _added(
     changes: dict[str, Any] = capture.hide_again(known, new)
     context = capture.context_of(origin, name, details)
     changes["contexts"] = [*known.get("contexts", []), context]
-    return changes
+    whole = capture.hide_noted({**known, **changes})  # of arguments that only this door has seen
+    return {key: one for key, one in whole.items() if one is not known.get(key)}
 
 
 def _mark_stored(error: BaseException, record: Failure) -> None:

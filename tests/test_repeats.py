@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -15,6 +16,7 @@ from failextract_nb._native import native
 from failextract_nb._redact import MASK
 
 SECRET = "correct horse " + "battery"
+KEY = "a1B2-" + "c3D4-" + "e5F6"
 
 
 def raises(make, given, extractor):
@@ -69,17 +71,20 @@ def test_it_is_hidden_wherever_the_record_repeats_it(make, given, extractor):
         {"password": SECRET},
         {"name": "DB_PASSWORD", "value": SECRET},
         [("Authorization", SECRET), ("Accept", "*/*")],
-        [{"db": {"api_key": SECRET}}],
+        [{"db": {"api_key": KEY}}],
+        {"auth": ("bob", KEY)},
+        {"passwords": [KEY, SECRET]},
+        {"password": type("Text", (str,), {})(SECRET)},
     ],
 )
 def test_a_secret_inside_of_a_value(holds, extractor):
     @extract_on_failure
     def fails(settings):
-        raise ValueError(f"denied: {SECRET}")
+        raise ValueError(f"denied: {SECRET if SECRET in str(holds) else KEY}")
 
     with suppress(ValueError):
         fails(holds)
-    assert SECRET not in json.dumps(extractor.failures[0])
+    assert extractor.failures[0]["exception_message"].startswith("denied: [redacted: ")
 
 
 def test_a_cell(shell, extractor):
@@ -109,7 +114,17 @@ def test_lines_of_code_keep_their_numbers(extractor):
     [
         ("password", "password"),  # the word itself
         ("password", "abc12"),  # too short to be told from other text
-        ("token", "language"),  # a word, of a text
+        ("password", "postgres"),  # a word, which the host may be called, too
+        ("password", " " * 8),
+        ("password", "redacted"),
+        ("token", "language"),  # words of a text
+        ("token", "well-known"),
+        ("token", "finished."),
+        ("token", "New York"),
+        ("token", "(2023)"),
+        ("token", 128009),
+        ("api_key", "ollama"),  # none, but there has to be one
+        ("account_key", 1000234),
         ("password", 10**50),
         ("keyboard", "hunter2"),
         ("password", ""),
@@ -131,6 +146,74 @@ def test_a_part_of_a_longer_word_stays(extractor):
     assert _repeats.hide(["hunter22 ahunter2 hunter2, hunter2!"], found) == [
         "hunter22 ahunter2 […], [!]"
     ]
+
+
+def test_variables_that_are_called_like_keys_of_records(extractor):
+    """What keeps the place of a failure is no way out of it."""
+
+    @extract_on_failure
+    def fails(password, file, *, id, notebook):
+        raise ValueError
+
+    with suppress(ValueError):
+        fails(SECRET, f"/srv/{SECRET}.txt", id=SECRET, notebook=f"{SECRET}.ipynb")
+    assert SECRET not in json.dumps(extractor.failures[0])
+
+
+def test_an_outer_door_that_knows_it(extractor):
+    """The record that the inner one has made knows no name for it."""
+
+    @extract_on_failure
+    def inner(user):
+        raise ValueError(f"no {user}")
+
+    @extract_on_failure
+    def outer(password):
+        inner(f"bob/{password}")
+
+    with suppress(ValueError):
+        outer(SECRET)
+    (record,) = extractor.failures
+    assert SECRET not in json.dumps(record)
+    assert record["redacted"] == json.dumps(record).count(MASK)
+    assert [one["name"] for one in record["contexts"]] == ["inner", "outer"]
+    with suppress(ValueError):
+        inner(SECRET)  # another failure, in which nobody calls it a secret
+    assert SECRET in extractor.failures[1]["exception_message"]
+
+
+def test_a_record_that_is_handed_in(extractor):
+    extractor.add_failure({"exception_message": f"bob/{SECRET}", "request": {"password": SECRET}})
+    assert SECRET not in json.dumps(extractor.failures[0])
+    assert extractor.failures[0]["redacted"] == 2
+    assert _repeats.take() is None
+
+
+def test_what_code_gives_away(shell, extractor):
+    """A function has it under a harmless name; each time."""
+    shell.run_line_magic("load_ext", "failextract_nb")
+    try:
+        shell.run_cell(
+            "from failextract_nb import extract_on_failure\n@extract_on_failure\n"
+            "def connect(user, given):\n    raise ValueError(f'{user}/{given}')"
+        )
+        for _ in range(2):
+            source = f"connect('bob', {SECRET!r})  # password = {SECRET!r}\npassword = {SECRET!r}"
+            shell.run_cell(source, store_history=True)
+    finally:
+        shell.run_line_magic("unload_ext", "failextract_nb")
+    assert len(extractor.failures) == 2
+    for record in extractor.failures:
+        assert SECRET not in json.dumps(record)
+
+
+def test_many_secrets_and_a_long_text(extractor):
+    """A text that has none of them is not read once for each."""
+    found = {f"secret number {number}": "[…]" for number in range(_repeats.MOST)}
+    text = "no such thing here. " * 50_000
+    started = time.perf_counter()
+    assert _repeats.hide({"text": text}, found)["text"] is text
+    assert time.perf_counter() - started < 5
 
 
 def test_where_it_was_stays(extractor):

@@ -55,8 +55,9 @@ class Table:
     def listen(self, listener: Listener) -> None:
         """Have ``listener()`` called after every change, by the thread that made it."""
         with self._lock:
-            first = not self.listeners
             self.listeners[listener] = None
+            first = len(self.listeners) == 1
+            self.left = False
             self._update()
         if first:
             self.follower.start()

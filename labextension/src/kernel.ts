@@ -173,11 +173,11 @@ export class KernelSource implements DataSource {
       }
     } catch (error) {
       const stopped = this.#ask("stop", { job }).catch(() => undefined);
-      if (request.target === "file") {
-        await stopped; // until then a file may still be written
-        const last = await step.catch(() => null);
-        if (last?.fields.path !== undefined) return { filename, path: last.fields.path };
-      }
+      if (request.target !== "file" || !signal.aborted) throw error;
+      // Until the kernel has stopped, the file may still be written.
+      const last = await within(PATIENCE, Promise.all([step.catch(() => null), stopped]));
+      if (!last) throw new Error(t("The kernel does not answer; it may still write the file."));
+      if (last[0]?.fields.path !== undefined) return { filename, path: last[0].fields.path };
       throw error;
     }
   }
@@ -211,6 +211,15 @@ export class KernelSource implements DataSource {
   async undo(): Promise<number> {
     return (await this.#ask("undo", {})).fields.count;
   }
+}
+
+/** What is doing, or null if it takes longer than this many milliseconds. */
+async function within<T>(milliseconds: number, doing: Promise<T>): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), milliseconds);
+  });
+  return Promise.race([doing, late]).finally(() => clearTimeout(timer));
 }
 
 /** What is doing, or the signal's reason as soon as it is aborted. */

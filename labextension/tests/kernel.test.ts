@@ -317,6 +317,15 @@ describe("an export", () => {
     },
   );
 
+  test("into a file that is cancelled while the kernel is silent is not waited for", async () => {
+    const { abort, exported } = await begun({ ...asked, target: "file" });
+    const caught = exported.catch((error: unknown) => error);
+    abort.abort(new Error("cancelled"));
+    await vi.advanceTimersByTimeAsync(2_000);
+    const said = "The kernel does not answer; it may still write the file.";
+    expect(await caught).toEqual(new Error(said));
+  });
+
   test("that is cancelled before it begins is stopped as soon as it is known", async () => {
     const { model, source } = kernel();
     const abort = new AbortController();

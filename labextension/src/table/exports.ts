@@ -125,7 +125,8 @@ export class Exports {
       if (blob) this.say(t("%1 downloaded as %2 (%3).", what, filename, size(blob.size)));
       else this.say(t("%1 written to %2.", what, path ?? ""));
     } catch (error) {
-      if (abort.signal.aborted) this.say(t("The export was cancelled; nothing was written."));
+      if (abort.signal.aborted && error === abort.signal.reason)
+        this.say(t("The export was cancelled; nothing was written."));
       else this.failed(error);
     } finally {
       this.#abort = null;
