@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from threading import get_ident
 from typing import Any
 
-from failextract_nb import _looks, _named, _repeats
+from failextract_nb import _looks, _named
+from failextract_nb._budget import is_capturing
 from failextract_nb._names import KEYS, PASSES, rules
 
 MASK = "[redacted: "
@@ -55,6 +57,8 @@ class _Stems:
 
 
 _stems = _Stems()
+# By thread: the secrets that it has hidden by their names, and how they were shown instead.
+found_by: dict[int, dict[str, str]] = {}
 _numbers = itertools.count(1)
 
 
@@ -63,8 +67,31 @@ def mask(reason: str, value: object = None) -> str:
     rules.hidden = next(_numbers)
     shown = f"{MASK}{reason}]"
     if value is not None:
-        _repeats.note(value, reason, shown)
+        _note(value, reason)
     return shown
+
+
+def _note(value: object, reason: str) -> None:
+    from failextract_nb._repeats import note  # most sessions hide nothing
+
+    note(value, reason, f"{MASK}{reason}]")
+
+
+def take() -> dict[str, str] | None:
+    """What this thread has hidden since it last took it.
+
+    What a finalizer takes that fails in the middle of a capture, that is to know, too.
+    """
+    if not found_by:
+        return None
+    found = found_by.get(get_ident())
+    return found.copy() if found and is_capturing() else found_by.pop(get_ident(), None)
+
+
+def put_back(found: Mapping[str, str] | None) -> None:
+    """Have this thread know these, too."""
+    if found:
+        found_by[get_ident()] = {**found_by.get(get_ident(), {}), **found}
 
 
 def masks_in(value: Any) -> int:
@@ -184,7 +211,7 @@ def _hide_named(
                 hidden = text[start:stop]
                 shown = instead(reason, hidden)
                 if shown is not hidden:
-                    _repeats.note(hidden.strip("'\" "), reason, f"{MASK}{reason}]")
+                    _note(hidden.strip("'\" "), reason)
                 parts += [text[last:start], shown]
                 last = stop
             place = max(place, stop)

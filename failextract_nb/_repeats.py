@@ -12,16 +12,14 @@ from collections.abc import Callable, Mapping
 from threading import get_ident
 from typing import Any
 
-from failextract_nb._budget import is_capturing
 from failextract_nb._names import is_common, secret_name
+from failextract_nb._redact import MASK, found_by
 
 SHORTEST = 6  # characters: what is shorter stands in other words and numbers, too
 LONGEST = 10_000
 HUGE = 10**40  # an integer that is no number to log in with
 MOST = 50  # secrets of one capture
 THREADS = 256  # whose secrets are known at a time
-# By thread: the secrets that it has hidden, and how they were shown instead.
-_found_by: dict[int, dict[str, str]] = {}
 # What tells a failure from others, or where it was: no secret, whatever it is called.
 _KEPT = frozenset({
     "id", "timestamp", "origin", "exception_type", "exception_module", "relation", "file",
@@ -38,11 +36,11 @@ def note(value: object, reason: str, shown: str) -> None:
                 note(one, reason, shown)
         return
     text = _text(value)
-    if text.startswith("[redacted: ") or not _is_telling(text, reason, type(value) is int):
+    if text.startswith(MASK) or not _is_telling(text, reason, type(value) is int):
         return
-    if len(_found_by) >= THREADS:  # of those that took nothing
-        _found_by.clear()
-    found = _found_by.setdefault(get_ident(), {})
+    if len(found_by) >= THREADS:  # of those that took nothing
+        found_by.clear()
+    found = found_by.setdefault(get_ident(), {})
     if len(found) < MOST:
         found[text] = shown
 
@@ -73,27 +71,8 @@ def is_plain(text: str) -> bool:
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
 
 
-def take() -> dict[str, str] | None:
-    """What this thread has hidden since it last took it.
-
-    What a finalizer takes that fails in the middle of a capture, that is to know, too.
-    """
-    if not _found_by:
-        return None
-    found = _found_by.get(get_ident())
-    return found.copy() if found and is_capturing() else _found_by.pop(get_ident(), None)
-
-
-def put_back(found: Mapping[str, str] | None) -> None:
-    """Have this thread know these, too."""
-    if found:
-        _found_by[get_ident()] = {**_found_by.get(get_ident(), {}), **found}
-
-
-def hide(value: Any, found: Mapping[str, str] | None) -> Any:
+def hide(value: Any, found: Mapping[str, str]) -> Any:
     """JSON-native ``value`` without these secrets; itself where none is in it."""
-    if not found:
-        return value
     shown = {form: said for text, said in found.items() for form in (text, repr(text)[1:-1])}
     forms = [(form.partition("\n")[0], form) for form in sorted(shown, key=len, reverse=True)]
 

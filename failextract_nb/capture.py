@@ -20,8 +20,7 @@ from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, masks_in
-from failextract_nb._repeats import hide, put_back, take
+from failextract_nb._redact import MASK, masks_in, put_back, take
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
@@ -176,7 +175,7 @@ def _without(record: dict[str, Any], found: dict[str, str]) -> dict[str, Any]:
     if len(_secrets) >= MAX_SECRETS:
         _secrets.clear()
     _secrets[record["id"]] = found
-    hidden: dict[str, Any] = hide(record, found)
+    hidden: dict[str, Any] = _hidden(record, found)
     if hidden is not record:
         hidden["redacted"] = masks_in(hidden)
     return hidden
@@ -184,13 +183,21 @@ def _without(record: dict[str, Any], found: dict[str, str]) -> dict[str, Any]:
 
 def hide_again(record: Mapping[str, Any], more: Any) -> Any:
     """``more`` of a record that was made a while ago, without the secrets hidden in that."""
-    return hide(more, _secrets.get(str(record.get("id"))))
+    return _hidden(more, _secrets.get(str(record.get("id"))))
 
 
 def hide_noted(record: dict[str, Any]) -> dict[str, Any]:
     """``record`` without repeats of what was just hidden by its name."""
-    hidden: dict[str, Any] = hide(record, take())
+    hidden: dict[str, Any] = _hidden(record, take())
     return hidden
+
+
+def _hidden(value: Any, found: Mapping[str, str] | None) -> Any:
+    if not found:
+        return value
+    from failextract_nb._repeats import hide  # most sessions hide nothing
+
+    return hide(value, found)
 
 
 def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:

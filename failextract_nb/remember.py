@@ -13,7 +13,7 @@ from typing import Any, cast
 from failextract_nb import capture, failure
 from failextract_nb._budget import is_asking
 from failextract_nb._native import fit, native
-from failextract_nb._repeats import take
+from failextract_nb._redact import take
 from failextract_nb._strings import type_name
 from failextract_nb.extractor import FailureExtractor
 from failextract_nb.failure import Failure

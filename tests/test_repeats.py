@@ -9,11 +9,11 @@ from contextlib import suppress
 import pytest
 from pytest_runs import REPORT, lay_out, run_pytest
 
-from failextract_nb import _repeats, extract_on_failure
+from failextract_nb import _redact, _repeats, extract_on_failure
 from failextract_nb._budget import watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
-from failextract_nb._redact import MASK
+from failextract_nb._redact import MASK, take
 
 SECRET = "correct horse " + "battery"
 KEY = "a1B2-" + "c3D4-" + "e5F6"
@@ -186,7 +186,7 @@ def test_a_record_that_is_handed_in(extractor):
     extractor.add_failure({"exception_message": f"bob/{SECRET}", "request": {"password": SECRET}})
     assert SECRET not in json.dumps(extractor.failures[0])
     assert extractor.failures[0]["redacted"] == 2
-    assert _repeats.take() is None
+    assert take() is None
 
 
 def test_what_code_gives_away(shell, extractor):
@@ -254,7 +254,7 @@ def test_a_repr_that_fails_and_is_recorded(extractor):
     with suppress(ValueError):
         fails(SECRET, Fails())
     assert SECRET not in json.dumps(list(extractor.failures))
-    assert _repeats.take() is None
+    assert take() is None
 
 
 def test_what_a_test_compares_and_prints(tmp_path):
@@ -293,25 +293,26 @@ def test_what_fails_in_the_middle_of_a_capture_leaves_its_secrets_to_that():
 
     def capture():
         _repeats.note(SECRET, "password", "[…]")
-        return [_repeats.take(), _repeats.take()]
+        return [take(), take()]
 
     assert watched(capture) == [{SECRET: "[…]"}] * 2
-    assert _repeats.take() == {SECRET: "[…]"}
-    assert _repeats.take() is None
+    assert take() == {SECRET: "[…]"}
+    assert take() is None
 
 
 def test_threads_that_never_take_what_they_hide(monkeypatch):
     """As those that only write reports: they are forgotten."""
-    monkeypatch.setattr(_repeats, "_found_by", dict.fromkeys(range(-_repeats.THREADS, 0), {}))
+    monkeypatch.setattr(_repeats, "found_by", dict.fromkeys(range(-_repeats.THREADS, 0), {}))
+    monkeypatch.setattr(_redact, "found_by", _repeats.found_by)
     _repeats.note(SECRET, "password", "[…]")
-    assert len(_repeats._found_by) == 1
+    assert len(_repeats.found_by) == 1
     for number in range(2 * _repeats.MOST):
         _repeats.note(f"secret {number}!", "password", "[…]")
-    assert len(_repeats.take()) == _repeats.MOST
+    assert len(take()) == _repeats.MOST
 
 
 def test_what_was_hidden_already_is_no_secret():
     """Of a record that is read again."""
-    _repeats.take()
+    take()
     assert native({"password": f"{MASK}password]"}) == {"password": f"{MASK}password]"}
-    assert _repeats.take() is None
+    assert take() is None
