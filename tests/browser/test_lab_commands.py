@@ -150,6 +150,7 @@ def test_the_most_recently_failed_cell_is_the_one_that_ran_last(page, lab):
     notebook = open_notebook(page, lab, [LOAD, "1 / 0", "2", "int('x')", "raise ValueError"])
     for index in (0, 4, 3, 1, 2):
         notebook.run(index)
+    expect(Panel(notebook).count).to_have_text("3")  # the kernel has told of all of them
     execute(notebook, "last")
     current(notebook, 1)
     change(notebook, 1, "'well'")
