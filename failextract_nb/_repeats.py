@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from threading import get_ident
 from typing import Any
 
@@ -35,7 +36,7 @@ def note(value: object, reason: str, shown: str) -> None:
             if type(one) in (str, bytes):
                 note(one, reason, shown)
         return
-    text = _text(value)
+    text = value if type(value) is str else _text(value)
     if text.startswith(MASK) or not _is_telling(text, reason, type(value) is int):
         return
     if len(found_by) >= THREADS:  # of those that took nothing
@@ -53,6 +54,7 @@ def _text(value: object) -> str:
     return str(value) if type(value) is int and 0 <= value < HUGE else ""
 
 
+@lru_cache(maxsize=256)  # what fails again mostly has the same
 def _is_telling(text: str, reason: str, is_number: bool) -> bool:
     """Whether it can be nothing but this secret, wherever it comes again.
 
@@ -73,8 +75,10 @@ def is_plain(text: str) -> bool:
 
 def hide(value: Any, found: Mapping[str, str]) -> Any:
     """JSON-native ``value`` without these secrets; itself where none is in it."""
-    shown = {form: said for text, said in found.items() for form in (text, repr(text)[1:-1])}
-    forms = [(form.partition("\n")[0], form) for form in sorted(shown, key=len, reverse=True)]
+    shown, forms = _forms(tuple(found.items()))
+    said = _said(value)
+    if not [form for first, form in forms if first in said]:  # mostly
+        return value
 
     def hide_in(text: str) -> str:
         for first, form in forms:
@@ -83,6 +87,40 @@ def hide(value: Any, found: Mapping[str, str]) -> Any:
         return text
 
     return _hidden(value, hide_in, _KEPT)
+
+
+@lru_cache(maxsize=64)
+def _forms(found: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """What stands instead of each form of these secrets; first lines and forms, longest first."""
+    shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
+    return shown, [(form.partition("\n")[0], form) for form in sorted(shown, key=len, reverse=True)]
+
+
+def _said(value: Any) -> str:
+    """What JSON-native data says, but for the names and files of frames: the traceback has those.
+
+    A capture with a secret waits for this, so what every record has is not looked at one by one.
+    """
+    texts: list[str] = []
+    waiting = [value]
+    for one in waiting:  # it grows
+        kind = type(one)
+        if kind is str:
+            texts.append(one)
+        elif kind is list:
+            waiting += one
+        elif kind is dict:
+            for key, part in one.items():
+                if type(part) is str:
+                    texts.append(part)
+                elif key == "extracted_code":
+                    waiting += [frame["code"] for frame in part if "code" in frame]
+                elif key == "locals":
+                    for names in filter(None, part):
+                        waiting += names.values()
+                elif part:
+                    waiting.append(part)
+    return "\n".join(texts)
 
 
 def _lines(shown: str, instead_of: str) -> str:
