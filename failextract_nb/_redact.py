@@ -96,18 +96,28 @@ def put_back(found: Mapping[str, str] | None) -> None:
 
 def masks_in(value: Any) -> int:
     """How many masks stand in JSON-native data."""
+    return masks_among(texts_in(value))
+
+
+def texts_in(value: Any) -> list[str]:
+    """All texts in JSON-native data, keys too."""
     texts: list[str] = []
     waiting = [value]
     for one in waiting:  # it grows
         kind = type(one)
-        if kind is str:
-            texts.append(one)
-        elif kind is dict:
+        if kind is dict:
             texts += one
-            waiting += one.values()
+            parts = one.values()
         elif kind is list:
-            waiting += one
-    return masks_among(texts)
+            parts = one
+        else:  # a text alone; what is none has nothing to say
+            parts = [one]
+        for part in parts:
+            if type(part) is str:
+                texts.append(part)
+            elif type(part) is dict or type(part) is list:
+                waiting.append(part)
+    return texts
 
 
 def masks_among(texts: Iterable[str]) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import get_ident
 from typing import Any
 
 from failextract_nb._names import is_common, secret_name
-from failextract_nb._redact import MASK, found_by
+from failextract_nb._redact import MASK, found_by, texts_in
 
 SHORTEST = 6  # characters: what is shorter stands in other words and numbers, too
 LONGEST = 10_000
@@ -31,9 +31,9 @@ _OF_USERS = frozenset({"locals", "test_kwargs", "parameters", "fixtures"})  # wh
 
 def note(value: object, reason: str, shown: str) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
-    if type(value) in (list, tuple):  # ("user", "password"), and several of them
-        for one in value[:MOST]:  # type: ignore[index]
-            if type(one) in (str, bytes):
+    if type(value) is list or type(value) is tuple:  # ("user", "password"), and several of them
+        for one in value[:MOST]:
+            if type(one) is str or type(one) is bytes:
                 note(one, reason, shown)
         return
     text = value if type(value) is str else _text(value)
@@ -47,10 +47,11 @@ def note(value: object, reason: str, shown: str) -> None:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
+    cls = type(value)  # its __class__ may say anything, or raise
+    if issubclass(cls, str):
         return str.__str__(value)
-    if isinstance(value, bytes):
-        return bytes.decode(value, "latin-1")
+    if issubclass(cls, bytes):
+        return bytes.decode(value, "latin-1")  # type: ignore[arg-type]  # which it is
     return str(value) if type(value) is int and 0 <= value < HUGE else ""
 
 
@@ -63,11 +64,11 @@ def _is_telling(text: str, reason: str, is_number: bool) -> bool:
     if not SHORTEST <= len(text) <= LONGEST or not text.strip():
         return False
     if is_common(reason) or reason.endswith("key"):
-        return not is_number and not is_plain(text)
+        return not is_number and not _is_plain(text)
     return not (text.isalpha() and (len(text) < 9 or secret_name(text)))
 
 
-def is_plain(text: str) -> bool:
+def _is_plain(text: str) -> bool:
     """Whether ``text`` could be words, or a number: no key is as short, or has no digit."""
     has_both = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
@@ -75,67 +76,43 @@ def is_plain(text: str) -> bool:
 
 def hide(value: Any, found: Mapping[str, str]) -> Any:
     """JSON-native ``value`` without these secrets; itself where none is in it."""
-    shown, forms = _forms(tuple(found.items()))
-    said = _said(value)
-    if not [form for first, form in forms if first in said]:  # mostly
+    forms = _forms(tuple(found.items()))
+    said = "\n".join(texts_in(value))
+    if not [first for first, _, _ in forms if first in said]:  # mostly
         return value
 
     def hide_in(text: str) -> str:
-        for first, form in forms:
-            if first in text:  # most are not
-                text = re.sub(_alone(form), lambda match: _lines(shown[form], match[0]), text)  # noqa: B023
+        for first, form, shown in forms:
+            if first in text:  # in most it is not
+                text = form.sub(partial(_instead, shown), text)
         return text
 
     return _hidden(value, hide_in, _KEPT)
 
 
 @lru_cache(maxsize=64)
-def _forms(found: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """What stands instead of each form of these secrets; first lines and forms, longest first."""
-    shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
-    return shown, [(form.partition("\n")[0], form) for form in sorted(shown, key=len, reverse=True)]
-
-
-def _said(value: Any) -> str:
-    """What JSON-native data says, but for the names and files of frames: the traceback has those.
-
-    A capture with a secret waits for this, so what every record has is not looked at one by one.
+def _forms(found: tuple[tuple[str, str], ...]) -> list[tuple[str, re.Pattern[str], str]]:
+    """Of these secrets, as they are and as ``repr`` writes them, longest first: the first line,
+    where they stand alone, and what is shown instead.
     """
-    texts: list[str] = []
-    waiting = [value]
-    for one in waiting:  # it grows
-        kind = type(one)
-        if kind is str:
-            texts.append(one)
-        elif kind is list:
-            waiting += one
-        elif kind is dict:
-            for key, part in one.items():
-                if type(part) is str:
-                    texts.append(part)
-                elif key == "extracted_code":
-                    waiting += [frame["code"] for frame in part if "code" in frame]
-                elif key == "locals":
-                    for names in filter(None, part):
-                        waiting += names.values()
-                elif part:
-                    waiting.append(part)
-    return "\n".join(texts)
+    shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
+    longest_first = sorted(shown, key=len, reverse=True)
+    return [(form.partition("\n")[0], _alone(form), shown[form]) for form in longest_first]
 
 
-def _lines(shown: str, instead_of: str) -> str:
+def _instead(shown: str, found: re.Match[str]) -> str:
     """``shown`` with as many lines: code keeps the numbers of its own."""
-    return shown + "\n" * instead_of.count("\n")
+    return shown + "\n" * found[0].count("\n")
 
 
-def _alone(text: str) -> str:
+def _alone(text: str) -> re.Pattern[str]:
     """A pattern for ``text`` that is no part of a longer word; its lines may be indented, as those
     of a group's members are.
     """
     before = r"(?<!\w)" if text[0].isalnum() else ""
     after = r"(?!\w)" if text[-1].isalnum() else ""
     lines = "\n[ │]*".join(map(re.escape, text.split("\n")))
-    return f"{before}{lines}{after}"
+    return re.compile(f"{before}{lines}{after}")
 
 
 def _hidden(value: Any, hide_in: Callable[[str], str], kept: frozenset[str]) -> Any:

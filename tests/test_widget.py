@@ -300,7 +300,6 @@ def test_a_closed_table_is_gone(table, extractor):
     table.live.follower._run()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_table_that_is_collected_while_a_failure_is_stored(table, extractor):
     """It waits for nobody: who looks at the store just then waits for the failure."""
     began = threading.Event()
@@ -321,6 +320,7 @@ def is_free(lock):
     return found
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_leaves_the_page_alone(table, extractor):
     """Its failures are not this kernel's."""
     pid = os.fork()
