@@ -251,9 +251,9 @@ def _added(
 ) -> dict[str, Any]:
     """What one more door adds to a record."""
     new = {key: value for key, value in details.items() if known.get(key) is None}
-    changes: dict[str, Any] = capture.hide_again(known, new)
     context = capture.context_of(origin, name, details)
-    changes["contexts"] = [*known.get("contexts", []), context]
+    new["contexts"] = [*known.get("contexts", []), context]
+    changes = capture.hide_again(known, new)
     whole = capture.hide_noted({**known, **changes})  # of arguments that only this door has seen
     return {key: one for key, one in whole.items() if one is not known.get(key)}
 
