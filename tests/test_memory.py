@@ -393,9 +393,7 @@ print(most / (4 * 1024 * 1024))
 
 def test_passing_cells_leave_nothing(ip, monkeypatch):
     """A thousand passing cells leave not one byte that we have allocated."""
-    monkeypatch.setattr(
-        _budget, "IDLE", 0.0
-    )  # who watches captures has a look at the clock in hand
+    monkeypatch.setattr(_budget, "IDLE", 0.0)  # who watches captures holds bytes of its own
     while any(one.name == "failextract-budget" for one in threading.enumerate()):
         time.sleep(0.01)
     hooks = [tracemalloc.Filter(True, PACKAGE)]
