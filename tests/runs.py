@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbclient
 import nbformat
+from jupyter_client import BlockingKernelClient, KernelManager
 
 EXTENSION = ["--ext=failextract_nb"]  # loaded from outside: the notebook stays as it is
 _TELL = """
@@ -78,6 +81,22 @@ def execute(
             text = "".join(out["text"] for out in telling.outputs if out["output_type"] == "stream")
             run.captured = json.loads(text)
     return run
+
+
+@contextmanager
+def kernel(folder: Path, extension: bool = True) -> Iterator[BlockingKernelClient]:
+    """A kernel, with the extension unless told otherwise, and the client that speaks to it."""
+    # Not over TCP: the ports that a manager finds free another process may take before the kernel.
+    manager = KernelManager(transport="tcp" if os.name == "nt" else "ipc")
+    manager.start_kernel(extra_arguments=EXTENSION if extension else [], cwd=str(folder))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def click(client: nbclient.NotebookClient, comm_id: str) -> None:

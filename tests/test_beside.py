@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
 from queue import Empty
 
 import pytest
-from jupyter_client.manager import start_new_kernel
-from runs import execute, notebook, output
+from runs import execute, kernel, notebook, output
 
 WAIT = 60  # seconds; a test that waits so long has failed
 
@@ -66,17 +64,6 @@ def test_line_profiler_profiles_what_fails(tmp_path):
     assert [one["line_number"] for one in run.captured] == [3, 3]
     assert "y = 2 * x" in output(run.notebook.cells[3])
     assert "% Time" in output(run.notebook.cells[3])
-
-
-@contextmanager
-def kernel(folder):
-    """A kernel with the extension, and the client that speaks to it."""
-    manager, client = start_new_kernel(extra_arguments=["--ext=failextract_nb"], cwd=str(folder))
-    try:
-        yield client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 def ask(client, expression: str):

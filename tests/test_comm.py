@@ -12,8 +12,7 @@ import nbformat
 import pytest
 from comm import get_comm_manager
 from jupyter_client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
-from runs import notebook
+from runs import kernel, notebook
 
 NAME = "failextract_nb"  # of the comm, and its id
 PAGES = "failextract_nb.widget.pages"
@@ -97,12 +96,8 @@ class Page:
 
 @pytest.fixture
 def page(tmp_path):
-    manager, client = start_new_kernel(cwd=str(tmp_path))
-    try:
+    with kernel(tmp_path, extension=False) as client:
         yield Page(client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
 
 
 LOADED = ("comm_msg", NAME, "loaded")

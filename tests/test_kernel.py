@@ -9,8 +9,7 @@ import sys
 import nbclient
 import nbformat
 import pytest
-from jupyter_client.manager import start_new_kernel
-from runs import execute, notebook, output
+from runs import execute, kernel, notebook, output
 
 SUMMARY = """
 from failextract_nb import FailureExtractor
@@ -147,8 +146,7 @@ def test_the_session_is_as_it_was_after_unloading(tmp_path):
 
 def test_the_cell_id_of_the_front_end_is_kept_and_tab_completes(tmp_path):
     """What JupyterLab sends: metadata with the cell's id, and completion requests."""
-    manager, client = start_new_kernel(extra_arguments=["--ext=failextract_nb"], cwd=str(tmp_path))
-    try:
+    with kernel(tmp_path) as client:
         message = client.session.msg(
             "execute_request",
             {
@@ -176,9 +174,6 @@ def test_the_cell_id_of_the_front_end_is_kept_and_tab_completes(tmp_path):
             content = client.complete(line, len(line), reply=True, timeout=30)["content"]
             done = [line[: content["cursor_start"]] + match for match in content["matches"]]
             assert any(one.endswith(f" {word}") for one in done), (line, content)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
 
 
 @pytest.mark.parametrize(
