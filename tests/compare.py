@@ -14,11 +14,11 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-import nbclient
 import nbformat
 from matrix import CASES, CLICK, KERNEL, LATER, Case, Cell
 from nbclient.exceptions import CellExecutionError
-from runs import click, execute, output, tagged
+from runs import click, execute, listening, output, plainly, tagged
+from traitlets.config import Config
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- matrix: begin -->\n", "<!-- matrix: end -->\n"
@@ -53,14 +53,11 @@ def lay_out(case: Case, folder: Path) -> dict[str, str]:
 
 def plain(case: Case, folder: Path) -> tuple[str, str]:
     """What a plain hook says, and whether nbclient raises; of one run without us."""
-    client = nbclient.NotebookClient(
-        notebook_of(case),
-        resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--ext=plain_hook"],
-        timeout=120,
-    )
-    raised = "passed"
-    with client.setup_kernel(env=lay_out(case, folder)):
+    raised, options = "passed", {"extra_arguments": ["--ext=plain_hook"], "timeout": 120}
+    with (
+        plainly(notebook_of(case), folder, **options) as client,
+        client.setup_kernel(env=lay_out(case, folder)),
+    ):
         for index, cell in enumerate(client.nb.cells):
             try:
                 if cell.cell_type == "raw":
@@ -84,9 +81,14 @@ def papermill(case: Case, folder: Path) -> str:
         before = {name: os.environ.get(name) for name in ("PYTHONPATH", "IPYTHONDIR")}
         os.environ.update({name: lay_out(case, folder)[name] for name in before})
         try:
-            papermill.execute_notebook(
-                folder / "in.ipynb", folder / "out.ipynb", cwd=folder, progress_bar=False
-            )
+            with listening() as where:
+                papermill.execute_notebook(
+                    folder / "in.ipynb",
+                    folder / "out.ipynb",
+                    cwd=folder,
+                    progress_bar=False,
+                    config=Config({"KernelManager": where}),
+                )
         except PapermillExecutionError:
             return "failed"
         finally:

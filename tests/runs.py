@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import nbclient
 import nbformat
 from jupyter_client import BlockingKernelClient, KernelManager
+from traitlets.config import Config
 
 EXTENSION = ["--ext=failextract_nb"]  # loaded from outside: the notebook stays as it is
 _TELL = """
@@ -58,15 +61,11 @@ def execute(
         if content["status"] == "error":
             run.failed.append((content["execution_count"], content["ename"], content["evalue"]))
 
-    client = nbclient.NotebookClient(
-        notebook,
-        allow_errors=True,
-        on_cell_executed=note,
-        resources={"metadata": {"path": str(folder)}},
-        extra_arguments=EXTENSION if extension else [],
-        timeout=120,
-    )
-    with client.setup_kernel(**({"env": env} if env else {})):
+    options = {"on_cell_executed": note, "extra_arguments": EXTENSION if extension else []}
+    with (
+        plainly(notebook, folder, allow_errors=True, timeout=120, **options) as client,
+        client.setup_kernel(**({"env": env} if env else {})),
+    ):
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "raw":
                 click(client, output(notebook.cells[index - 1]).strip("'"))
@@ -84,19 +83,49 @@ def execute(
 
 
 @contextmanager
+def listening() -> Iterator[dict[str, str]]:
+    """Where a kernel listens: at files of its own.
+
+    Ports that its manager finds free another process may take before the kernel does; only servers,
+    and our own ``run``, start a kernel again that dies of it.
+    """
+    with TemporaryDirectory(prefix="kernel-") as place:  # a short path: a socket's name is bounded
+        yield {} if os.name == "nt" else {"transport": "ipc", "ip": os.path.join(place, "at")}
+
+
+@contextmanager
+def plainly(
+    notebook: nbformat.NotebookNode, folder: Path, client: type = nbclient.NotebookClient, **options
+) -> Iterator[Any]:
+    """nbclient's client for a notebook that runs in a folder."""
+    with listening() as where:
+        config = Config({"KernelManager": where})
+        resources = {"metadata": {"path": str(folder)}}
+        yield client(notebook, config=config, resources=resources, **options)
+
+
+def execute_plainly(
+    notebook: nbformat.NotebookNode, folder: Path, **options
+) -> nbformat.NotebookNode:
+    """Let nbclient run a notebook in a folder."""
+    with plainly(notebook, folder, **options) as client:
+        return client.execute()
+
+
+@contextmanager
 def kernel(folder: Path, extension: bool = True) -> Iterator[BlockingKernelClient]:
     """A kernel, with the extension unless told otherwise, and the client that speaks to it."""
-    # Not over TCP: the ports that a manager finds free another process may take before the kernel.
-    manager = KernelManager(transport="tcp" if os.name == "nt" else "ipc")
-    manager.start_kernel(extra_arguments=EXTENSION if extension else [], cwd=str(folder))
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        yield client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    with listening() as where:
+        manager = KernelManager(**where)
+        manager.start_kernel(extra_arguments=EXTENSION if extension else [], cwd=str(folder))
+        client = manager.client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+            yield client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
 
 
 def click(client: nbclient.NotebookClient, comm_id: str) -> None:

@@ -7,12 +7,11 @@ import os
 import queue
 import re
 
-import nbclient
 import nbformat
 import pytest
 from comm import get_comm_manager
 from jupyter_client import BlockingKernelClient
-from runs import kernel, notebook
+from runs import kernel, notebook, plainly
 
 NAME = "failextract_nb"  # of the comm, and its id
 PAGES = "failextract_nb.widget.pages"
@@ -228,10 +227,10 @@ def executed(folder, with_page):
     )
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number}"
-    client = nbclient.NotebookClient(
-        book, allow_errors=True, resources={"metadata": {"path": str(folder)}}, timeout=60
-    )
-    with client.setup_kernel():
+    with (
+        plainly(book, folder, allow_errors=True, timeout=60) as client,
+        client.setup_kernel(),
+    ):
         client.execute_cell(book.cells[0], 0)
         page = BlockingKernelClient(connection_file=client.km.connection_file)
         page.load_connection_file()

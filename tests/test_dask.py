@@ -16,11 +16,10 @@ from contextlib import contextmanager, suppress
 
 import cloudpickle
 import dask
-import nbclient
 import pytest
 from conftest import ROOT
 from distributed import Client, LocalCluster, wait, worker_client
-from runs import notebook, output
+from runs import execute_plainly, notebook, output
 
 from failextract_nb import FailureExtractor, capture_failures, extract_on_failure
 from failextract_nb.dask import FailurePlugin, events, watch
@@ -458,9 +457,7 @@ def test_functions_of_cells(cluster, function, line, tmp_path):
     sources = [one.format(cluster.scheduler_address) if "Client(" in one else one for one in CELLS]
     sources[3] = sources[3].format(function)
     book = notebook(*sources)
-    nbclient.NotebookClient(
-        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    execute_plainly(book, tmp_path, allow_errors=True)
     doors = ["dask", "cell"] if function == "plain" else ["function", "dask", "cell"]
     assert output(book.cells[-1]).splitlines() == [
         f"Cell In[3] {line} Cell In[3] {line}",
@@ -485,9 +482,7 @@ def test_a_function_that_was_written_anew(cluster, tmp_path):
     book = notebook(
         *sources[:2], wait_first, anew, "future.result()", sources[4][:90].split("\n(")[0], tell
     )
-    nbclient.NotebookClient(
-        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    execute_plainly(book, tmp_path, allow_errors=True)
     assert output(book.cells[-1]) == "<dynamic-code> 5 <dynamic-code>\n"
 
 

@@ -6,12 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-import nbclient
 import nbformat
 import pytest
 from conftest import ROOT
 from pytest_runs import lay_out, run_pytest
-from runs import notebook, output
+from runs import execute_plainly, notebook, output
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,10 +34,7 @@ def test_the_cells_of_the_readme_run(tmp_path):
     """In a real kernel; the one that is to fail does, the one that is to go on does."""
     found = blocks("ipython")
     book = notebook(*found)
-    client = nbclient.NotebookClient(
-        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()
+    execute_plainly(book, tmp_path, allow_errors=True)
     texts = dict(zip(found, map(output, book.cells), strict=True))
     assert texts["%failextract\n"].startswith("<p>1 failure</p>")
     assert "ValueError" in texts['int("twelve")\n']
@@ -103,7 +99,7 @@ def test_every_notebook_runs(path: Path, tmp_path):
     """To its end, in an empty folder; no cell fails that is not tagged to fail; no output is kept."""
     book = nbformat.read(path, as_version=4)
     assert not any(cell.get("outputs") for cell in book.cells), "clear the outputs before a commit"
-    nbclient.NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    execute_plainly(book, tmp_path)
     for cell in book.cells:
         failed = any(out["output_type"] == "error" for out in cell.get("outputs", []))
         expected = "raises-exception" in cell.metadata.get("tags", [])

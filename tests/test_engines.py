@@ -13,13 +13,12 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-import nbclient
 import psutil
 import pytest
 from conftest import ROOT, fail
 from engines import ENGINES, WORKER
 from ipyparallel.serialize import pack_apply_message, unpack_apply_message
-from runs import notebook, output
+from runs import execute_plainly, notebook, output
 
 from failextract_nb import extract_on_failure
 
@@ -223,9 +222,7 @@ def test_a_function_of_a_cell_has_its_source_and_variables(
     monkeypatch.setenv("TESTS", str(ROOT / "tests"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     book = notebook("%load_ext failextract_nb", CELL, run, TELL)
-    nbclient.NotebookClient(
-        book, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    execute_plainly(book, tmp_path, allow_errors=True)
     first, second = output(book.cells[-1]).splitlines()
     assert first == "True {'x': '0', 'half': '0.0'}     return 1 / half"
     assert second.startswith(f"{doors} {place or ''}")

@@ -6,10 +6,9 @@ import os
 import subprocess
 import sys
 
-import nbclient
 import nbformat
 import pytest
-from runs import execute, kernel, notebook, output
+from runs import execute, execute_plainly, kernel, notebook, output
 
 SUMMARY = """
 from failextract_nb import FailureExtractor
@@ -29,7 +28,7 @@ def test_run_all_goes_on_after_continue(tmp_path):
         "Out[4]",
         SUMMARY,
     )
-    nbclient.NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    execute_plainly(book, tmp_path)
     texts = [output(cell) for cell in book.cells]
     assert "ZeroDivisionError" in texts[1]
     assert "SyntaxError" in texts[2]
@@ -214,7 +213,7 @@ def test_a_notebook_without_the_extension_still_shows_the_store(tmp_path):
         "@extract_on_failure\ndef f():\n    1 / 0\ntry:\n    f()\nexcept ZeroDivisionError:\n    pass",
         "FailureExtractor()",
     )
-    nbclient.NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    execute_plainly(book, tmp_path)
     data = book.cells[2].outputs[0]["data"]
     assert "<table>" in data["text/html"]
     assert "ZeroDivisionError" in data["text/plain"]

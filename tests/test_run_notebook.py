@@ -33,6 +33,7 @@ from batches import (
 )
 from conftest import violation
 from jupyter_client import AsyncKernelManager
+from runs import execute_plainly, listening
 
 from failextract_nb.batch import client
 from failextract_nb.batch.notebook import Job, Stop, run_notebook
@@ -443,7 +444,7 @@ def test_the_saved_notebook_is_what_plain_nbclient_saves(tmp_path):
         "slider.value = 5",
     )
     plain = nbformat.read(path, as_version=4)
-    Plain(plain, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    execute_plainly(plain, tmp_path, client=Plain, allow_errors=True)
     nbformat.write(plain, tmp_path / "plain.ipynb")
     before = path.read_bytes()
     book = run(path, output=str(tmp_path / "deep" / "ours.ipynb"))
@@ -465,8 +466,8 @@ def test_a_message_that_comes_while_another_is_sent_is_noticed():
     """As an Output widget makes nbclient send: plainly, the one who waits never hears of it."""
     hears = []
 
-    async def meet(notice):
-        manager = AsyncKernelManager()
+    async def meet(notice, where):
+        manager = AsyncKernelManager(**where)
         await manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         kc = manager.client()
         kc.start_channels()
@@ -482,7 +483,8 @@ def test_a_message_that_comes_while_another_is_sent_is_noticed():
         kc.stop_channels()
         await manager.shutdown_kernel(now=True)
 
-    asyncio.run(meet(client.notice_all))
+    with listening() as where:
+        asyncio.run(meet(client.notice_all, where))
     assert hears == [True]
 
 

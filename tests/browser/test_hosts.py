@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
+from runs import execute_plainly
 
 from browser import axe
 from browser.failing import LOAD, SHOW, Table, add, open_table
@@ -158,14 +158,8 @@ def executed(tmp_path_factory):
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in sources]
         )
-        client = NotebookClient(
-            notebook,
-            allow_errors=True,
-            store_widget_state=store_widget_state,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(folder)}},
-        )
-        return client.execute()
+        options = {"store_widget_state": store_widget_state, "kernel_name": "python3"}
+        return execute_plainly(notebook, folder, allow_errors=True, **options)
 
     return {stored: execute(store_widget_state=stored) for stored in (True, False)}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from playwright.sync_api import expect
+from runs import execute_plainly
 
 from browser import axe
 from browser.lab import SCREENSHOTS
@@ -40,10 +40,7 @@ def sample(tmp_path_factory):
     save += "FailureExtractor().save_report('report.json')"
     cells = [nbformat.v4.new_code_cell(source) for source in [*sources, save]]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(
-        notebook, allow_errors=True, kernel_name="python3", resources=resources
-    ).execute()
+    execute_plainly(notebook, folder, allow_errors=True, kernel_name="python3")
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert len(report["failures"]) == TOTAL
     return report["failures"]
