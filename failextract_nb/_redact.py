@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failextract_nb import _looks, _named
 from failextract_nb._budget import is_capturing
 from failextract_nb._names import KEYS, PASSES, rules
+
+if TYPE_CHECKING:
+    from failextract_nb._repeats import Secrets
 
 MASK = "[redacted: "
 
@@ -57,8 +60,7 @@ class _Stems:
 
 
 _stems = _Stems()
-# By thread: the secrets that it has hidden by their names, and how they were shown instead.
-found_by: dict[int, dict[str, str]] = {}
+found_by: dict[int, Secrets] = {}  # by thread: what it has hidden by its name
 _numbers = itertools.count(1)
 
 
@@ -67,17 +69,18 @@ def mask(reason: str, value: object = None) -> str:
     rules.hidden = next(_numbers)
     shown = f"{MASK}{reason}]"
     if value is not None:
-        _note(value, reason)
+        _note(value, reason, shown)
     return shown
 
 
-def _note(value: object, reason: str) -> None:
-    from failextract_nb._repeats import note  # most sessions hide nothing
+def _note(value: object, reason: str, shown: str) -> None:
+    global _note  # noqa: PLW0603  # what is noted is loaded with the first: most hide nothing
+    from failextract_nb._repeats import note as _note
 
-    note(value, reason, f"{MASK}{reason}]")
+    _note(value, reason, shown)
 
 
-def take() -> dict[str, str] | None:
+def take() -> Secrets | None:
     """What this thread has hidden since it last took it.
 
     What a finalizer takes that fails in the middle of a capture, that is to know, too.
@@ -88,10 +91,11 @@ def take() -> dict[str, str] | None:
     return found.copy() if found and is_capturing() else found_by.pop(get_ident(), None)
 
 
-def put_back(found: Mapping[str, str] | None) -> None:
+def put_back(found: Secrets | None) -> None:
     """Have this thread know these, too."""
     if found:
-        found_by[get_ident()] = {**found_by.get(get_ident(), {}), **found}
+        mine = found_by.setdefault(get_ident(), found.copy())
+        mine.update(found)
 
 
 def masks_in(value: Any) -> int:
@@ -118,6 +122,14 @@ def texts_in(value: Any) -> list[str]:
             elif type(part) is dict or type(part) is list:
                 waiting.append(part)
     return texts
+
+
+def any_in(texts: Iterable[str], said: str) -> bool:
+    """Whether one of a few texts stands there."""
+    for one in texts:  # noqa: SIM110  # no generator: half the time
+        if one in said:
+            return True
+    return False
 
 
 def masks_among(texts: Iterable[str]) -> int:
@@ -221,7 +233,7 @@ def _hide_named(
                 hidden = text[start:stop]
                 shown = instead(reason, hidden)
                 if shown is not hidden:
-                    _note(hidden.strip("'\" "), reason)
+                    _note(hidden.strip("'\" "), reason, shown.rstrip("\n"))
                 parts += [text[last:start], shown]
                 last = stop
             place = max(place, stop)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache, partial
 from threading import get_ident
 from typing import Any
 
 from failextract_nb._names import is_common, secret_name
-from failextract_nb._redact import MASK, found_by, texts_in
+from failextract_nb._redact import MASK, any_in, found_by, texts_in
 
 SHORTEST = 6  # characters: what is shorter stands in other words and numbers, too
 LONGEST = 10_000
@@ -29,6 +29,33 @@ _KEPT = frozenset({
 _OF_USERS = frozenset({"locals", "test_kwargs", "parameters", "fixtures"})  # whose keys are names
 
 
+class Secrets(dict[str, str]):
+    """What was hidden by its name, by how it was written, and what stands there instead."""
+
+    @property
+    def first_lines(self) -> tuple[str, ...]:
+        """Theirs, as they are and as ``repr`` writes them; of the same secrets the same tuple."""
+        return _forms(tuple(self.items()))[0]
+
+    def copy(self) -> Secrets:
+        """One that no other thread adds to."""
+        return Secrets(self)
+
+    def hide(self, value: Any) -> Any:
+        """JSON-native ``value`` without these secrets; itself where none is in it."""
+        firsts, forms = _forms(tuple(self.items()))
+        if not any_in(firsts, "\n".join(texts_in(value))):  # mostly
+            return value
+
+        def hide_in(text: str) -> str:
+            for first, form, shown in forms:
+                if first in text:  # in most it is not
+                    text = form.sub(partial(_instead, shown), text)
+            return text
+
+        return _hidden(value, hide_in, _KEPT)
+
+
 def note(value: object, reason: str, shown: str) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
     if type(value) is list or type(value) is tuple:  # ("user", "password"), and several of them
@@ -41,7 +68,9 @@ def note(value: object, reason: str, shown: str) -> None:
         return
     if len(found_by) >= THREADS:  # of those that took nothing
         found_by.clear()
-    found = found_by.setdefault(get_ident(), {})
+    found = found_by.get(thread := get_ident())
+    if found is None:
+        found = found_by[thread] = Secrets()
     if len(found) < MOST:
         found[text] = shown
 
@@ -74,30 +103,17 @@ def _is_plain(text: str) -> bool:
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
 
 
-def hide(value: Any, found: Mapping[str, str]) -> Any:
-    """JSON-native ``value`` without these secrets; itself where none is in it."""
-    forms = _forms(tuple(found.items()))
-    said = "\n".join(texts_in(value))
-    if not [first for first, _, _ in forms if first in said]:  # mostly
-        return value
-
-    def hide_in(text: str) -> str:
-        for first, form, shown in forms:
-            if first in text:  # in most it is not
-                text = form.sub(partial(_instead, shown), text)
-        return text
-
-    return _hidden(value, hide_in, _KEPT)
-
-
 @lru_cache(maxsize=64)
-def _forms(found: tuple[tuple[str, str], ...]) -> list[tuple[str, re.Pattern[str], str]]:
+def _forms(
+    found: tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, ...], list[tuple[str, re.Pattern[str], str]]]:
     """Of these secrets, as they are and as ``repr`` writes them, longest first: the first line,
     where they stand alone, and what is shown instead.
     """
     shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
     longest_first = sorted(shown, key=len, reverse=True)
-    return [(form.partition("\n")[0], _alone(form), shown[form]) for form in longest_first]
+    forms = [(form.partition("\n")[0], _alone(form), shown[form]) for form in longest_first]
+    return tuple(first for first, _, _ in forms), forms
 
 
 def _instead(shown: str, found: re.Match[str]) -> str:

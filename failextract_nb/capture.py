@@ -13,19 +13,22 @@ from functools import lru_cache
 from operator import itemgetter
 from sys import getsizeof
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from failextract_nb import failure
 from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, masks_in, put_back, take
+from failextract_nb._redact import MASK, masks_in, put_back, take, texts_in
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
 from failextract_nb.kept import size_of
 from failextract_nb.raised import MAX_FRAMES, Walk
+
+if TYPE_CHECKING:
+    from failextract_nb._repeats import Secrets
 
 MARK = "__failextract__"  # the attribute of an exception that holds its record
 MAX_TEXTS = 256  # sources that are remembered
@@ -33,8 +36,8 @@ MAX_SECRETS = 256  # records of which the secrets are, for what is added to them
 STAMPS = 64 + 81 + 64  # bytes of an id, a timestamp and a list of one (CPython 3.11, 64 bits)
 _SCALARS = frozenset({int, float, bool, type(None)})
 # The texts of every record that may hold a secret, but for those of its exceptions.
-_TEXTS_BESIDE = ("test_name", "test_file", "test_module", "thread_name")
-_texts_beside = itemgetter(*_TEXTS_BESIDE)
+_NAMES = ("test_name", "test_file", "test_module", "thread_name")
+_names_in = itemgetter(*_NAMES)
 _STATUS = frozenset({int, bool})
 _code_of = SystemExit.__dict__["code"].__get__
 _attributes_of = BaseException.__dict__["__dict__"].__get__  # past any override
@@ -73,10 +76,10 @@ class _Latest(threading.local):
 latest = _Latest()
 
 # By the ids of records: the secrets that their names gave away, and what stands instead of them.
-_secrets: dict[str, dict[str, str]] = {}
+_secrets: dict[str, Secrets] = {}
 # Sources come again with every failure of a cell or function.  By their keys, too, which may say
 # that they are code, or secret.
-_texts: dict[tuple[str, str], tuple[str, int, dict[str, str] | None]] = {}
+_texts: dict[tuple[str, str], tuple[str, int, Secrets | None]] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -143,6 +146,7 @@ def failure_from(
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
         masks = masks_in([raised, text])
+        walk.said += [raised["exception_message"], text]
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -156,48 +160,51 @@ def failure_from(
     }
     new, others = _put_in(record, context)
     size = walk.bytes + STAMPS + getsizeof(text) + new
-    if found := take():
-        record = _without(record, found)
-    if rules.hidden and "redacted" not in record:
-        if "exception_traceback" in context:  # another text
-            masks = masks_in(record)
-        beside = "\n".join([*_texts_beside(record), *record["contexts"][0].values()])
-        if masks := masks + others + beside.count(MASK):
-            record["redacted"] = masks
+    if rules.hidden:
+        record = _without_repeats(record, context, walk, masks + others)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
     return made
 
 
-def _without(record: dict[str, Any], found: dict[str, str]) -> dict[str, Any]:
-    """``record`` without repeats of these secrets, which are kept for what is added to it."""
-    if len(_secrets) >= MAX_SECRETS:
-        _secrets.clear()
-    _secrets[record["id"]] = found
-    hidden: dict[str, Any] = _hidden(record, found)
-    if hidden is not record:
-        hidden["redacted"] = masks_in(hidden)
-    return hidden
+def _without_repeats(
+    record: dict[str, Any], context: Mapping[str, Any], walk: Walk, masks: int
+) -> dict[str, Any]:
+    """``record`` without repeats of the secrets that were hidden in it by their names.
+
+    They are kept for what is added to it.  ``masks`` stand in it that are known; it says how many
+    there are in all.
+    """
+    beside = "\n".join([*_names_in(record), *record["contexts"][0].values()])
+    if found := take():
+        if len(_secrets) >= MAX_SECRETS:
+            _secrets.clear()
+        _secrets[record["id"]] = found
+        texts = texts_in([record[key] for key in context])
+        if walk.says(found.first_lines, [beside, *texts]):  # rarely
+            hidden: dict[str, Any] = found.hide(record)
+            if hidden is not record:
+                hidden["redacted"] = masks_in(hidden)
+                return hidden
+    if "redacted" not in record:
+        if "exception_traceback" in context:  # another text
+            masks = masks_in(record)
+        if masks := masks + beside.count(MASK):
+            record["redacted"] = masks
+    return record
 
 
 def hide_again(record: Mapping[str, Any], more: Any) -> Any:
     """``more`` of a record that was made a while ago, without the secrets hidden in that."""
-    return _hidden(more, _secrets.get(str(record.get("id"))))
+    found = _secrets.get(str(record.get("id")))
+    return found.hide(more) if found else more
 
 
 def hide_noted(record: dict[str, Any]) -> dict[str, Any]:
     """``record`` without repeats of what was just hidden by its name."""
-    hidden: dict[str, Any] = _hidden(record, take())
-    return hidden
-
-
-def _hidden(value: Any, found: Mapping[str, str] | None) -> Any:
-    if not found:
-        return value
-    from failextract_nb._repeats import hide  # most sessions hide nothing
-
-    return hide(value, found)
+    found = take()
+    return found.hide(record) if found else record
 
 
 def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:
@@ -219,7 +226,7 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, in
                 put_back(before)
             record[key], found, secrets = known
             put_back(secrets)
-            if found and key not in _TEXTS_BESIDE:
+            if found and key not in _NAMES:
                 masks += found
         elif kind in _SCALARS:
             record[key] = one

@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from sys import getsizeof
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from failextract_nb import autosave, capture, failure, report
+from failextract_nb import capture, failure, report
 from failextract_nb._native import fit, native
 from failextract_nb._safe import text_of
 from failextract_nb.failure import Failure, Passed
 from failextract_nb.kept import Kept, own_size, size_of
 from failextract_nb.report import OutputConfig
 from failextract_nb.store import MANY_FAILURES, MEGABYTE, Listener, Store
+
+if TYPE_CHECKING:
+    from failextract_nb.autosave import Autosave
 
 # Containers that capture makes itself, of texts only, some shared between records.
 _CAPTURED = frozenset({"extracted_code", "locals", "causes", "exceptions", "notes", "contexts"})
@@ -142,14 +145,14 @@ class FailureExtractor(metaclass=_OneActive):
         """
         return report.save_all(self.save_report, configs, max_workers)
 
-    def autosave(
-        self, config: OutputConfig, every: int = 100, seconds: float = 30.0
-    ) -> autosave.Autosave:
+    def autosave(self, config: OutputConfig, every: int = 100, seconds: float = 30.0) -> Autosave:
         """Keep a report up to date in the background.
 
         It is written after ``every`` new failures, or ``seconds`` after the first one not yet in
         it, and a last time at exit or ``stop()``.  A second call for one path replaces the first.
         """
+        from failextract_nb import autosave
+
         return autosave.start(FailureExtractor, config, every, seconds)
 
     def set_memory_limits(

@@ -5,32 +5,28 @@ One walk over the traceback; only text is kept.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from sys import getsizeof
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import cast
 
 from failextract_nb import failure
 from failextract_nb._budget import current
 from failextract_nb._names import rules
-from failextract_nb._redact import masks_among, masks_in
+from failextract_nb._redact import any_in, masks_among, masks_in, texts_in
 from failextract_nb._safe import message_of, notes_of
 from failextract_nb._strings import clean, kind_of
 from failextract_nb.failure import Raised
 from failextract_nb.kept import size_of
-from failextract_nb.positions import Position, position_of, positions_in
 from failextract_nb.variables import Variables
+from failextract_nb.ways import Way, way_of
 
 MAX_FRAMES = 60  # of one exception
 MAX_CAUSES = 10
 MAX_MEMBERS = 25  # of one exception group
 MAX_NESTING = 5  # of groups in groups and causes of members
 MAX_EXCEPTIONS = 100  # of one failure, all causes and members together
-MAX_PATHS = 256  # that are remembered
-MAX_LENGTH = 100  # frames of one that is
 
 # What an exception has, past any override.
 _traceback_of, _cause, _context, _suppresses = (
@@ -40,24 +36,6 @@ _traceback_of, _cause, _context, _suppresses = (
 
 Group = BaseExceptionGroup[BaseException]
 Described = tuple[Raised, str, "failure.Frame | None"]
-
-
-@dataclass(slots=True)
-class _Path:
-    """The places that a traceback leads through, ready to be put into a record.
-
-    What fails again at one place has mostly come the same way: it is described on first sight.
-    """
-
-    places: list[Position]  # all of them, as those of a path that is remembered must not go
-    shown: list[tuple[int, bool]]  # the frames to show, by number, and whether they are the user's
-    frames: list[failure.Frame]  # of these
-    innermost: int  # the number of the innermost frame of the user's, else of all that are shown
-    place: failure.Frame | None  # that of it
-    masks: int  # of secrets, in the frames shown and in the text
-    omitted: int
-    repetition: failure.Repetition | None  # where most of those omitted are
-    text: str  # the traceback, but for its last line
 
 
 class Walk:
@@ -72,6 +50,8 @@ class Walk:
         self.module = ""
         self.variables = Variables()
         self._bytes = 0
+        self._ways: list[Way] = []
+        self.said: list[str] = []
 
     @property
     def bytes(self) -> int:
@@ -82,6 +62,11 @@ class Walk:
     def masks(self) -> int:
         """How many stand in what the exceptions hold, and in their text."""
         return self._masks + self.variables.masks
+
+    def says(self, texts: tuple[str, ...], beside: Iterable[str]) -> bool:
+        """Whether one of these stands in what the exceptions say or hold, where, or beside."""
+        said = "\n".join([self.variables.text, *self.said, *beside])
+        return any_in(texts, said) or any(way.says(texts) for way in self._ways)
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
@@ -100,11 +85,11 @@ class Walk:
         out: Raised = {"exception_type": kind.name, "exception_message": message}
         if kind.module:
             out["exception_module"] = kind.module
-        frames, path = _way(_traceback_of(error), self.max_depth, self.from_users, kind.is_syntax)
-        self._frames(frames, path, out)
-        place = path.place
+        frames, way = way_of(_traceback_of(error), self.max_depth, self.from_users, kind.is_syntax)
+        self._frames(frames, way, out)
+        place = way.place
         if place is not None and level == 0:
-            name = dict.get(frames[path.innermost].f_globals, "__name__")
+            name = dict.get(frames[way.innermost].f_globals, "__name__")
             self.module = clean(name) if type(name) is str else ""
         last = f"{kind.full_name}: {message}\n" if message else f"{kind.full_name}\n"
         if kind.is_syntax:
@@ -112,15 +97,17 @@ class Walk:
 
             last, place = syntax.describe(cast("SyntaxError", error), place, out)
             self._masks += masks_in(last) - (masks_in(message) if masks else 0)
-            if len(out["extracted_code"]) > len(path.frames):  # its own
-                self._masks += masks_in(out["extracted_code"][-1])
+            own = texts_in(out["extracted_code"][len(way.frames) :])  # of no frame
+            self._masks += masks_among(own)
+            self.said += [message, *own]
         if notes:
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
+        self.said.append(last)
         before = self._causes(error, out, level) if follow and _cause_of(error) else ""
         members = self._members(cast("Group", error), out, level) if kind.is_group else ""
         self._weigh(out)
-        return out, f"{before}{path.text}{last}{members}", place
+        return out, f"{before}{way.text}{last}{members}", place
 
     def _weigh(self, out: Raised) -> None:
         """Count what ``out`` holds alone, but for itself; its causes and members are counted."""
@@ -132,18 +119,19 @@ class Walk:
         if "repetition" in out:
             self._bytes += size_of(out["repetition"])
 
-    def _frames(self, frames: list[FrameType], path: _Path, out: Raised) -> None:
-        """Put the frames that ``path`` shows into ``out``, and what they hold."""
-        if path.omitted:
-            out["frames_omitted"] = path.omitted
-            if path.repetition:
-                out["repetition"] = path.repetition.copy()
-        out["extracted_code"] = [*path.frames]
-        self._masks += path.masks
-        if self.include_locals and path.shown:
+    def _frames(self, frames: list[FrameType], way: Way, out: Raised) -> None:
+        """Put the frames that ``way`` shows into ``out``, and what they hold."""
+        if way.omitted:
+            out["frames_omitted"] = way.omitted
+            if way.repetition:
+                out["repetition"] = way.repetition.copy()
+        out["extracted_code"] = [*way.frames]
+        self._ways.append(way)
+        self._masks += way.masks
+        if self.include_locals and way.shown:
             work = self.variables.work
             work.in_value = True
-            out["locals"] = self.variables.of(frames, path.shown)
+            out["locals"] = self.variables.of(frames, way.shown)
             work.in_value = False
 
     def _causes(self, error: BaseException, out: Raised, level: int) -> str:
@@ -180,97 +168,6 @@ class Walk:
 
 
 _LED_TO = {"cause": "raised from it", "context": "raised while it was being handled"}
-
-
-_paths: dict[tuple[object, ...], _Path] = {}  # by the ids of places
-rules.watch(_paths.clear)
-
-
-def _way(
-    traceback: TracebackType | None, limit: int, from_users: bool, is_syntax: bool
-) -> tuple[list[FrameType], _Path]:
-    """All frames of a traceback, outermost first, and the path that they are, ``limit`` of it.
-
-    Neither what runs the cell nor, with ``from_users``, what runs the test is shown, unless that is
-    all there is (of a syntax error, there may be nothing), nor a frame that asks to be hidden.
-    """
-    frames: list[FrameType] = []
-    places: list[Position] = []
-    known = positions_in.known
-    while traceback is not None:
-        frame, instruction = traceback.tb_frame, traceback.tb_lasti
-        code = frame.f_code
-        found = known.get(id(code))
-        place = found[1].get(instruction) if found is not None and found[0]() is code else None
-        if place is None:
-            place = position_of(code, instruction, traceback.tb_lineno)
-        frames.append(frame)
-        places.append(place)
-        traceback = traceback.tb_next
-    key = (limit, from_users, is_syntax, *map(id, places))
-    path = _paths.get(key)
-    if path is None:
-        path = _path(places, limit, from_users)
-        if from_users and not path.frames and not is_syntax:
-            path = _path(places, limit, from_users=False)
-        if len(places) <= MAX_LENGTH:
-            if len(_paths) >= MAX_PATHS:
-                _paths.clear()
-            _paths[key] = path
-    return frames, path
-
-
-def _path(places: list[Position], limit: int, from_users: bool) -> _Path:
-    numbers = []
-    wrapping = True  # until the first frame that is not what runs the code
-    for number, place in enumerate(places):
-        runs_it = not place.users if from_users else place.machinery
-        wrapping = wrapping and (runs_it or place.hidden)
-        if not wrapping and not place.hidden:
-            numbers.append(number)
-    head = max(1, limit // 3)  # the first third and the last two thirds are kept
-    omitted = max(0, len(numbers) - limit)
-    left_out = [places[number] for number in numbers[head : head + omitted]]
-    del numbers[head : head + omitted]
-    kept = [places[number] for number in numbers]
-    users = [number for number in numbers if places[number].users]
-    innermost = max(users or numbers, default=-1)
-    repetition = _repetition(left_out) if left_out else None
-    pieces = [place.text for place in kept]
-    if left_out:
-        pieces.insert(head, _instead(omitted, repetition))
-    text = "".join(["Traceback (most recent call last):\n", *pieces]) if pieces else ""
-    return _Path(
-        places=places,
-        shown=[(number, places[number].users) for number in numbers],
-        frames=[place.frame for place in kept],
-        innermost=innermost,
-        place=places[innermost].frame if numbers else None,
-        masks=sum(place.masks for place in kept) + masks_in(text),
-        omitted=omitted,
-        repetition=repetition,
-        text=text,
-    )
-
-
-def _instead(omitted: int, repetition: failure.Repetition | None) -> str:
-    """The line that stands in a traceback for the frames left out."""
-    more = f"{omitted} more frames"
-    if repetition:
-        place = f"{repetition['function']}, line {repetition['line']}"
-        more = f"{more}, {repetition['count']} of them of {place}"
-    return f"  … {more} …\n"
-
-
-def _repetition(left_out: list[Position]) -> failure.Repetition | None:
-    """The place that most of the frames left out are at, if it is a recursion's."""
-    [(place, count)] = Counter(map(id, left_out)).most_common(1)
-    if count < 3:
-        return None
-    frame = next(one.frame for one in left_out if id(one) == place)
-    return failure.Repetition(
-        file=frame["file"], function=frame["function"], line=frame["line"], count=count
-    )
 
 
 def _cause_of(error: BaseException) -> tuple[BaseException, str] | None:

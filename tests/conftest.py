@@ -21,6 +21,7 @@ from traitlets.config import Config
 
 import failextract_nb
 from failextract_nb import FailureExtractor, capture, formats
+from failextract_nb._redact import take
 from failextract_nb.ci.servers import SIGNS
 from failextract_nb.extractor import _OneActive
 
@@ -65,6 +66,7 @@ def clean_store(monkeypatch, tmp_path):
     extractor.set_memory_limits()
     extractor._store.capture_times.clear()
     extractor._store.save_times.clear()
+    take()  # what a test has redacted itself, no record of the next one holds
     monkeypatch.setattr(formats, "_registered", {})
     monkeypatch.setattr(capture, "options", capture.Options())
     monkeypatch.chdir(tmp_path)
@@ -100,6 +102,23 @@ def every_record_is_valid(clean_store, request):
         held = map(records.__getitem__, range(len(records)))
         wrong = {said for record in held if (said := violation(part)(record))}
         assert not wrong, f"{request.node.nodeid} leaves a {part} that is not valid: {wrong}"
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_overlooked(monkeypatch):
+    """Whether a record repeats a secret, a capture knows without a look at all that is in it."""
+    without_repeats, overlooked = capture._without_repeats, []
+
+    def checked(record, *given):
+        found = without_repeats(record, *given)
+        secrets = capture._secrets.get(record["id"])
+        if secrets and found is record and secrets.hide(record) is not record:
+            overlooked.append(record)
+        return found
+
+    monkeypatch.setattr(capture, "_without_repeats", checked)
+    yield
+    assert not overlooked
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ FLOORS = [
     {
         "capture",
         "raised",
+        "ways",
         "syntax",
         "variables",
         "positions",

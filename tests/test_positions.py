@@ -12,7 +12,7 @@ import weakref
 import pytest
 from conftest import fail
 
-from failextract_nb import capture, positions, raised
+from failextract_nb import capture, positions, ways
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ def test_forget_empties_the_cache():
 
 def test_only_so_many_ways_are_remembered(monkeypatch):
     """Of many ways to a place the last are remembered, of long ones none; all are told whole."""
-    monkeypatch.setattr(raised, "MAX_PATHS", 5)
-    monkeypatch.setattr(raised, "MAX_LENGTH", 20)
+    monkeypatch.setattr(ways, "MAX_WAYS", 5)
+    monkeypatch.setattr(ways, "MAX_LENGTH", 20)
 
     def down(n):
         return down(n - 1) if n else 1 / 0
@@ -140,7 +140,7 @@ def test_only_so_many_ways_are_remembered(monkeypatch):
     for depth in (*range(1, 30), *range(1, 30)):
         record = record_of(down, depth)
         assert record["exception_traceback"].count(", in down") == depth + 1 == len(frames(record))
-        assert len(raised._paths) <= 5
+        assert len(ways._ways) <= 5
 
 
 def test_one_way_is_shown_as_far_as_each_asks():

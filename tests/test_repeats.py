@@ -13,6 +13,7 @@ from failextract_nb._budget import watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._redact import MASK, take
+from failextract_nb._repeats import Secrets
 
 SECRET = "correct horse " + "battery"
 KEY = "a1B2-" + "c3D4-" + "e5F6"
@@ -101,11 +102,8 @@ def test_a_cell(shell, extractor):
 
 
 def test_lines_of_code_keep_their_numbers(extractor):
-    found = {"a\nlong\nsecret": "[redacted: password]"}
-    assert (
-        _repeats.hide("x = '''a\nlong\nsecret'''\ny", found)
-        == "x = '''[redacted: password]\n\n'''\ny"
-    )
+    found = Secrets({"a\nlong\nsecret": "[redacted: password]"})
+    assert found.hide("x = '''a\nlong\nsecret'''\ny") == "x = '''[redacted: password]\n\n'''\ny"
 
 
 @pytest.mark.parametrize(
@@ -141,10 +139,8 @@ def test_what_stays(name, given, extractor):
 def test_a_part_of_a_longer_word_stays(extractor):
     record = raises(ValueError, "hunter2", extractor)
     assert record["exception_message"] == "[redacted: password]: no such user"
-    found = {"hunter2": "[…]", "hunter2!": "[!]"}
-    assert _repeats.hide(["hunter22 ahunter2 hunter2, hunter2!"], found) == [
-        "hunter22 ahunter2 […], [!]"
-    ]
+    found = Secrets({"hunter2": "[…]", "hunter2!": "[!]"})
+    assert found.hide(["hunter22 ahunter2 hunter2, hunter2!"]) == ["hunter22 ahunter2 […], [!]"]
 
 
 def test_variables_that_are_called_like_keys_of_records(extractor):
@@ -209,9 +205,9 @@ def test_what_code_gives_away(shell, extractor):
 def test_a_record_that_repeats_nothing_is_not_rebuilt(monkeypatch):
     """However many secrets there are."""
     monkeypatch.setattr(_repeats, "_hidden", None)
-    found = {f"secret number {number}": "[…]" for number in range(_repeats.MOST)}
+    found = Secrets({f"secret number {number}": "[…]" for number in range(_repeats.MOST)})
     record = {"text": "no such thing here. " * 50_000}
-    assert _repeats.hide(record, found) is record
+    assert found.hide(record) is record
 
 
 @pytest.mark.parametrize("key", ["extracted_code", "locals", "causes", "contexts"])
@@ -249,8 +245,8 @@ def test_a_hostile_secret(base, extractor):
 def test_where_it_was_stays(extractor):
     """A password that is a word of a path does not cost the place."""
     record = {"file": "/home/hunter2/a.py", "line": 3, "code": "hunter2"}
-    assert _repeats.hide(record, {"hunter2": "[…]"}) == {**record, "code": "[…]"}
-    assert _repeats.hide(record, {"other": "[…]"}) is record
+    assert Secrets({"hunter2": "[…]"}).hide(record) == {**record, "code": "[…]"}
+    assert Secrets({"other": "[…]"}).hide(record) is record
 
 
 @pytest.mark.parametrize("changes", [{"is_on": False}, {"exempt": ["password"]}], ids=str)
