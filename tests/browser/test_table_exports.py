@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
@@ -172,6 +173,32 @@ def test_a_long_export_shows_its_progress_and_is_cancelled(page, lab, target):
     filename, content = exported(table, "slow")
     assert (filename, content.count(b"\n")) == ("failextract-report.slow", 1_000)
     assert len(downloads) == 1
+
+
+def test_a_kernel_that_does_not_answer_may_still_write_the_file(page, lab):
+    """Who cancels is told so; when it is awake again, it stops."""
+    notebook, table = open_table(page, lab, [SLOW])
+    add_many(notebook, 1_000)
+    expect(table.status).to_have_text("1,000 failures")
+    kernel = psutil.Process(int(notebook.execute("import os; print(os.getpid())")))
+    choose(table, "Where it goes", "file")
+    files = set(notebook.folder.iterdir())
+    table.export("slow").click()
+    expect(table.element.get_by_role("progressbar", name="Export")).to_be_visible()
+    kernel.suspend()
+    try:
+        table.button("Cancel").click()
+        expect(table.element.get_by_role("alert")).to_contain_text(
+            "The kernel does not answer; it may still write the file."
+        )
+        notebook.shot("export-without-answer")
+    finally:
+        kernel.resume()
+    notebook.execute(
+        "import time; from failextract_nb import FailureTable\n"
+        "while FailureTable().live.jobs: time.sleep(0.01)"
+    )
+    assert set(notebook.folder.iterdir()) == files
 
 
 def test_progress_is_told_in_parts(page, lab):
