@@ -25,6 +25,8 @@ T = TypeVar("T")
 SECONDS = 0.1  # that one value may take
 IN_ALL = 2.0  # seconds that a capture may take, or one step of it that is no value
 TICK = 0.02  # seconds between two looks at who is still at the same step
+TRACED = 20  # times as long, where a debugger looks at each line
+LATE = 1.5 * TICK  # seconds that count between two: in the rest the process did not run
 IDLE = 5.0  # seconds without a capture after which nobody looks any more
 AGAIN = 0.2  # seconds until it is tried again: it may have been swallowed
 GRUDGE = 10.0  # seconds for which a class that took too long is not asked again
@@ -50,6 +52,7 @@ class Work:
     is_broken = False  # this step was broken into
     is_over = False  # no value is asked any more
     again = 0.0  # when it is broken into once more
+    patience = 1  # times the limits
 
     def next(self) -> None:
         """The step is done."""
@@ -83,6 +86,8 @@ def watched(call: Callable[..., T], *args: Any) -> T:
     if not (_running and _listening):
         _start(ident)
     work = Work()
+    if (tracer := sys.gettrace()) is not None and not _is_quick(tracer):
+        work.patience = TRACED
     try:
         _busy[ident] = work
         answer = call(*args)
@@ -91,6 +96,11 @@ def watched(call: Callable[..., T], *args: Any) -> T:
         _end(ident, work)
         raise
     return answer
+
+
+def _is_quick(tracer: object) -> bool:
+    """Whether it is coverage's, which is in C: nobody is slowed down by it as by a debugger."""
+    return type(tracer).__module__.startswith("coverage.")
 
 
 def _end(ident: int, work: Work) -> None:
@@ -208,10 +218,12 @@ def _watch() -> None:
     pause = threading.Event()
     began: dict[int, tuple[Work, float]] = {}  # who is at what, and since when
     steps: dict[int, tuple[int, float]] = {}  # at which step, and since when
-    last = time.monotonic()
+    now = last = 0.0  # in seconds that count
+    looked = time.monotonic()
     while True:
         pause.wait(TICK)
-        now = time.monotonic()
+        looked, gone = time.monotonic(), looked
+        now += min(looked - gone, LATE)
         before, began = began, {}
         steps_before, steps = steps, {}
         for ident, work in list(_busy.items()):
@@ -220,7 +232,8 @@ def _watch() -> None:
             step, stepped = steps_before.get(ident, (-1, now))
             steps[ident] = work.step, stepped if known is work and step == work.step else now
             limit = SECONDS if work.in_value or work.is_asking else IN_ALL
-            work.is_over = now - began[ident][1] > IN_ALL
+            limit *= work.patience
+            work.is_over = now - began[ident][1] > IN_ALL * work.patience
             if now - steps[ident][1] > limit - 2 * TICK and now > work.again:
                 _break(ident, work, steps[ident][0], now)
         if began:

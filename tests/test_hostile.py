@@ -8,6 +8,7 @@ import linecache
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -95,6 +96,66 @@ def test_a_repr_that_never_returns(extractor, kind):
     assert time.monotonic() - began < 30 * _budget.SECONDS  # far from a minute
     assert record["locals"][-1]["value"] == f"<Own: {SLOW}>"
     assert record["locals"][-1]["error"].startswith("ValueError")
+
+
+STOPS = """
+import os, signal, time
+from failextract_nb import FailureExtractor, capture_failures
+
+class Stops:
+    def __repr__(self):
+        self.works(0.035)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self.works(0.015)
+        return "done"
+
+    def works(self, seconds):
+        ends = time.process_time() + seconds
+        while time.process_time() < ends:
+            pass
+
+try:
+    with capture_failures():
+        value = Stops()
+        1 / 0
+except ZeroDivisionError:
+    print(FailureExtractor().failures[0]["locals"][-1]["value"])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process is stopped here")
+def test_time_in_which_the_process_did_not_run_does_not_count():
+    """As where too many run at once, or a laptop sleeps: no value is given up for that."""
+    process = subprocess.Popen([sys.executable, "-c", STOPS], stdout=subprocess.PIPE, text=True)
+    os.waitpid(process.pid, os.WUNTRACED)  # until it stands still
+    time.sleep(4 * _budget.SECONDS)
+    process.send_signal(signal.SIGCONT)
+    assert process.communicate(timeout=60)[0] == "done\n"
+
+
+def test_where_a_debugger_traces_values_have_more_time(run_python):
+    """It takes its own time for each line, and for each function that it has not seen before."""
+    done = run_python(
+        """
+        import sys, time
+        from failextract_nb import FailureExtractor, capture_failures
+        class Slow:
+            def __repr__(self):
+                time.sleep(0.4)
+                return "done"
+        def fails(value):
+            with capture_failures():
+                raise ValueError
+        for tracer in (lambda frame, event, arg: None, None):
+            sys.settrace(tracer)
+            try:
+                fails(type("Own", (Slow,), {})())
+            except ValueError:
+                pass
+        print(*(one["locals"][-1]["value"] for one in FailureExtractor().failures), sep="\\n")
+        """
+    )
+    assert done.stdout.splitlines() == ["done", f"<Own: {SLOW}>"]
 
 
 def test_a_repr_that_waits_for_a_lock(extractor):
