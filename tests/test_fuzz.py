@@ -24,6 +24,7 @@ from failextract_nb.failure import CORE
 
 EXAMPLES = int(os.environ.get("FAILEXTRACT_FUZZ", "150"))
 SECONDS = 30  # that a failure may take on a machine that does other things, too
+TIMEOUT = pytest.mark.timeout(0 if EXAMPLES > 1_000 else 180)
 MAX_RECORD = 2_000_000  # characters of a record as JSON; groups of groups hold much
 
 
@@ -230,7 +231,7 @@ given_failures = given(
     print_blob=True,
 )
 @given_failures
-@pytest.mark.timeout(0 if EXAMPLES > 1_000 else 180)
+@TIMEOUT
 def test_any_failure_through_any_door(by_cell, error, held, door):
     doors = {
         "function": by_function, "block": by_block, "coroutine": by_coroutine, "thread": by_thread,
@@ -305,7 +306,7 @@ class Sessions(RuleBasedStateMachine):
         self.extractor.clear()
 
 
-TestSessions = Sessions.TestCase
+TestSessions = TIMEOUT(Sessions.TestCase)
 TestSessions.settings = settings(
     max_examples=max(10, EXAMPLES // 15),
     stateful_step_count=20,
