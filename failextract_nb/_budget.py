@@ -26,7 +26,7 @@ SECONDS = 0.1  # that one value may take
 IN_ALL = 2.0  # seconds that a capture may take, or one step of it that is no value
 TICK = 0.02  # seconds between two looks at who is still at the same step
 TRACED = 20  # times as long, where a debugger looks at each line
-LATE = 1.5 * TICK  # seconds that count between two: in the rest the process did not run
+LATE = 1.5 * TICK  # seconds that count between two at most: in the rest the process did not run
 IDLE = 5.0  # seconds without a capture after which nobody looks any more
 AGAIN = 0.2  # seconds until it is tried again: it may have been swallowed
 GRUDGE = 10.0  # seconds for which a class that took too long is not asked again
@@ -223,7 +223,7 @@ def _watch() -> None:
     while True:
         pause.wait(TICK)
         looked, gone = time.monotonic(), looked
-        now += min(looked - gone, LATE)
+        now += min(max(looked - gone, TICK), LATE)  # a test may have stopped the clock
         before, began = began, {}
         steps_before, steps = steps, {}
         for ident, work in list(_busy.items()):

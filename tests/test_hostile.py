@@ -133,6 +133,14 @@ def test_time_in_which_the_process_did_not_run_does_not_count():
     assert process.communicate(timeout=60)[0] == "done\n"
 
 
+@pytest.mark.parametrize("then", [0.0, 5_000.0, 1e9])
+def test_a_repr_that_never_returns_while_the_clock_stands(then, extractor, monkeypatch):
+    """As in tests that set the time: it goes back, on, or nowhere."""
+    monkeypatch.setattr(time, "monotonic", lambda: then)
+    record = recorded(extractor, type("Own", (Endless,), {})())
+    assert record["locals"][-1]["value"] == f"<Own: {SLOW}>"
+
+
 def test_where_a_debugger_traces_values_have_more_time(run_python):
     """It takes its own time for each line, and for each function that it has not seen before."""
     done = run_python(
