@@ -37,6 +37,9 @@ ALLOWED = {
         r"(Canceled future for debug_request|A kernel is required to send debug messages"
         r"|Kernel name is not defined)"
     ),
+    "a notebook is closed before it has heard that it was activated": re.compile(
+        r"reading 'footer'\)\n\s+at \S+\._ensureFocus .*\n\s+at \S+\.onActivateRequest"
+    ),
     "JupyterLab 4.2 measures the toolbar of a cell that has just gone": re.compile(
         r"\n\s+at \w+\._(cellToolbar|markdown)Overlaps\w+ \(http\S+/static/(lab/jlab|notebook/notebook)_core\."
     ),
