@@ -125,7 +125,7 @@ except ZeroDivisionError:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process is stopped here")
 def test_time_in_which_the_process_did_not_run_does_not_count():
-    """As where too many run at once, or a laptop sleeps: no value is given up for that."""
+    """As where somebody stops it for a while: no value is given up for that."""
     process = subprocess.Popen([sys.executable, "-c", STOPS], stdout=subprocess.PIPE, text=True)
     os.waitpid(process.pid, os.WUNTRACED)  # until it stands still
     time.sleep(4 * _budget.SECONDS)
@@ -139,6 +139,32 @@ def test_a_repr_that_never_returns_while_the_clock_stands(then, extractor, monke
     monkeypatch.setattr(time, "monotonic", lambda: then)
     record = recorded(extractor, type("Own", (Endless,), {})())
     assert record["locals"][-1]["value"] == f"<Own: {SLOW}>"
+
+
+def test_under_coverage_values_have_no_more_time_than_else(tmp_path):
+    """Its tracer is in C; who measures tests that hang waits no longer for them."""
+    (tmp_path / "slow.py").write_text(TAKES_LONG)
+    command = [sys.executable, "-m", "coverage", "run", "--data-file=data", "slow.py"]
+    env = {name: one for name, one in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == ["True", f"<Own: {SLOW}>"]
+
+
+TAKES_LONG = """
+import sys, time
+from failextract_nb import FailureExtractor, capture_failures
+class Own:
+    def __repr__(self):
+        time.sleep(0.4)
+        return "done"
+def fails(value):
+    with capture_failures():
+        raise ValueError
+try:
+    fails(Own())
+except ValueError:
+    print(sys.gettrace() is not None, FailureExtractor().failures[0]["locals"][-1]["value"], sep="\\n")
+"""
 
 
 def test_where_a_debugger_traces_values_have_more_time(run_python):
