@@ -15,12 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
+from math import inf
+from time import monotonic
 from traceback import FrameSummary, StackSummary
 from types import CodeType
 from typing import NamedTuple
 
 from failextract_nb import failure
-from failextract_nb._budget import current
+from failextract_nb._budget import GRUDGE, current
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
 from failextract_nb._redact import masks_in, redact, redact_said
@@ -60,6 +62,7 @@ rules.watch(positions_in.clear)
 _shown: dict[str, tuple[list[str], list[str]]] = {}
 rules.watch(_shown.clear)
 _count = 0  # of positions described since the cache was empty
+_try_again = inf  # when what could not be described is described anew, with the next one
 
 
 class Cell(NamedTuple):
@@ -103,6 +106,9 @@ _MACHINERY = (
 
 def position_of(code: CodeType, lasti: int, line: int) -> Position:
     """The description of instruction ``lasti`` (in bytes) of ``code``, which is on ``line``."""
+    global _try_again  # noqa: PLW0603  # as with _count
+    if _try_again < monotonic():
+        forget()
     known = positions_in(code)
     found = known.get(lasti)
     if found is None:
@@ -110,9 +116,10 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
             found = _describe(code, lasti, line)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001  # a loader of the user's, a name that no file can have
+        except BaseException:  # noqa: BLE001  # a loader of the user's, a busy moment
             found = _bare(code, line)
             current().next()
+            _try_again = min(_try_again, monotonic() + GRUDGE)
         known[lasti] = found
         _count_one()
     return found
@@ -120,9 +127,14 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
 
 def _bare(code: CodeType, line: int) -> Position:
     """A place of which no more is known than its code object says."""
-    frame = failure.Frame(file=clean(code.co_filename), function=_function(code), line=line)
+    file = code.co_filename
+    frame = failure.Frame(file=clean(file), function=_function(code), line=line)
     text = f'  File "{frame["file"]}", line {line}, in {frame["function"]}\n'
-    return Position(frame, text, users=True, hidden=False, machinery=False, masks=0)
+    library = is_library(file)
+    if library:
+        frame["library"] = True
+    hidden, machinery = HIDDEN in code.co_varnames, library and _is_machinery(file)
+    return Position(frame, text, not library, hidden, machinery, masks=0)
 
 
 def _count_one() -> None:
@@ -134,9 +146,9 @@ def _count_one() -> None:
 
 
 def forget() -> None:
-    """Empty the cache: the names of files have changed."""
-    global _count  # noqa: PLW0603  # as above
-    _count = 0
+    """Empty the cache: the names of files have changed, or a place is to be described anew."""
+    global _count, _try_again  # as above
+    _count, _try_again = 0, inf
     positions_in.clear()
 
 
@@ -147,6 +159,11 @@ def is_library(file: str) -> bool:
     if file.endswith(_COMPILED) and not os.path.exists(file):
         return True  # Cython names files as they were called where a package was built
     return "site-packages" in file or "dist-packages" in file or file.startswith(_LIBRARY_PREFIXES)
+
+
+def _is_machinery(file: str) -> bool:
+    """Whether a library runs the user's cells."""
+    return any(part in file for part in _MACHINERY)
 
 
 def is_users(file: str) -> bool:
@@ -195,7 +212,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         text=_piece(frame, summary, cell is not None, written),
         users=not library,
         hidden=HIDDEN in code.co_varnames,
-        machinery=library and any(part in file for part in _MACHINERY),
+        machinery=library and _is_machinery(file),
         masks=masks_in(frame) if rules.hidden else 0,
     )
 

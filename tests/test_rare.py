@@ -130,13 +130,32 @@ def test_a_place_that_cannot_be_described(extractor, monkeypatch):
     kind = ValueError
     with suppress(ZeroDivisionError):
         extract_on_failure(lambda: 1 / 0)()
-    frame = extractor.failures[-1]["extracted_code"][-1]
+    (frame,) = extractor.failures[-1]["extracted_code"]  # nothing of ours
     assert (frame["file"], frame["line"]) == (__file__, sys._getframe().f_lineno - 2)
     assert "code" not in frame
     kind = KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         extract_on_failure(lambda: 1 / 0)()
     positions.forget()  # else our own frames stay as they were described here
+
+
+def test_what_could_not_be_described_is_tried_again(extractor, monkeypatch):
+    """After a while, with the next place to describe: a busy moment must not mark it for good."""
+
+    def fails(other=None):
+        with suppress(ZeroDivisionError):
+            extract_on_failure(other or (lambda: 1 / 0))()
+        return extractor.failures[-1]["extracted_code"][0]
+
+    described = positions._describe
+    monkeypatch.setattr(positions, "_describe", lambda *_: {}["busy"])
+    assert "code" not in fails()
+    monkeypatch.setattr(positions, "_describe", described)
+    assert "code" in fails(lambda: 1 / 0)
+    assert "code" not in fails()
+    monkeypatch.setattr(positions, "_try_again", 0.0)
+    assert "code" in fails(lambda: 1 / 0)
+    assert "code" in fails()
 
 
 def test_a_column_of_what_has_no_hash():

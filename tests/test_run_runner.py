@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -216,6 +217,38 @@ def test_the_guard_ends_what_it_was_not_told_to_forget(monkeypatch, tmp_path):
     assert kept.poll() is None
     kept.kill()
     kept.wait(20)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what bears it")
+def test_a_process_that_is_just_starting_is_waited_for():
+    """For a moment nothing is known of it: one of twenty was overlooked, more on a busy machine."""
+    env = {**os.environ, processes.MARK: "outer starting"}
+    for _ in range(200):
+        with started(env) as process:
+            assert processes._bears(process.pid, "starting")
+    assert not processes._bears(process.pid, "starting")  # it is gone
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what bears it")
+def test_nobody_is_waited_for_who_has_nothing_to_say(monkeypatch):
+    """No environment at all; ended, but not taken back yet; a thread of the system's."""
+    monkeypatch.setattr(processes, "LOOKS", 10**9)
+    with started({}) as process:
+        assert not processes._bears(process.pid, "starting")
+        process.kill()
+        assert not processes._bears(process.pid, "starting")
+    assert not processes._bears(2, "starting")
+
+
+@contextmanager
+def started(env):
+    """A process that does nothing but bear this environment."""
+    process = subprocess.Popen(["sleep", "1000"], env=env)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(20)
 
 
 def test_a_guard_that_is_gone_does_not_cost_the_run():

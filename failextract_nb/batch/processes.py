@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MARK = "FAILEXTRACT_NB_KERNEL"  # in the environment of a kernel
 ROUNDS = 5
+LOOKS = 500  # at a process that is just starting
+LOOK_AGAIN = 0.002  # seconds until the next
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _HAS_SESSIONS = hasattr(os, "getsid")  # not on Windows, where a kernel ends with its parent
 _CHILD_SUBREAPER = 36  # of Linux' prctl
@@ -128,11 +131,28 @@ def end(leader: int, mark: str, others: Iterable[psutil.Process] = ()) -> None:
 
 def _bears(pid: int, mark: str) -> bool:
     """Whether a process was started with this mark.  Only Linux tells without asking it."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return mark.encode() in file.read()
-    except OSError:  # not ours, gone, or another system
-        return False
+    with suppress(OSError):  # not ours, gone, or another system
+        looks = 0
+        while not (found := _said_of(pid, "environ")) and _is_starting(pid) and looks < LOOKS:
+            time.sleep(LOOK_AGAIN)
+            looks += 1
+        # It may have got there between the two questions.
+        return mark.encode() in (found or _said_of(pid, "environ"))
+    return False
+
+
+def _is_starting(pid: int) -> bool:
+    """Whether it is in the middle of ``exec``: a program, of which nothing is known for a moment.
+
+    One that has ended, and a thread of the system's, have no program: OSError.
+    """
+    os.readlink(f"/proc/{pid}/exe")
+    return not _said_of(pid, "cmdline")
+
+
+def _said_of(pid: int, what: str) -> bytes:
+    with open(f"/proc/{pid}/{what}", "rb") as file:
+        return file.read()
 
 
 @contextmanager
