@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib
+import inspect
 import os
 import sys
 from concurrent.futures import Future
 from contextlib import suppress
+from math import inf
 
 import click
 import pytest
@@ -126,6 +128,7 @@ def test_a_place_that_cannot_be_described(extractor, monkeypatch):
     def breaks(*_):
         raise kind("no")
 
+    positions.forget()
     monkeypatch.setattr(positions, "_describe", breaks)
     kind = ValueError
     with suppress(ZeroDivisionError):
@@ -133,10 +136,43 @@ def test_a_place_that_cannot_be_described(extractor, monkeypatch):
     (frame,) = extractor.failures[-1]["extracted_code"]  # nothing of ours
     assert (frame["file"], frame["line"]) == (__file__, sys._getframe().f_lineno - 2)
     assert "code" not in frame
+
+    def leads_on():
+        try:
+            extract_on_failure(lambda: 1 / 0)()
+        except ZeroDivisionError as error:
+            raise ValueError from error
+
+    with suppress(ValueError):
+        extract_on_failure(leads_on)()
+    (cause,) = extractor.failures[-1]["causes"]
+    assert len(cause["extracted_code"]) == 2
     kind = KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         extract_on_failure(lambda: 1 / 0)()
     positions.forget()  # else our own frames stay as they were described here
+
+
+def test_no_frame_of_ours_is_shown_at_the_end_of_the_stack(extractor):
+    """There, none may be left to describe a place with."""
+
+    def down(n):
+        return down(n - 1) if n else extract_on_failure(lambda: 1 / 0)()
+
+    deepest = sys.getrecursionlimit() - len(inspect.stack())
+    bare = 0
+    for depth in range(deepest - 80, deepest):
+        positions.forget()
+        with suppress(ZeroDivisionError, RecursionError):
+            down(depth)
+        bare += positions._try_again < inf
+    assert bare
+    functions = {
+        frame["function"]
+        for record in extractor.failures
+        for frame in record.get("extracted_code", ())
+    }
+    assert not [name for name in functions if "wrapper" in name]
 
 
 def test_what_could_not_be_described_is_tried_again(extractor, monkeypatch):
