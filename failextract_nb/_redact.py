@@ -99,7 +99,7 @@ def put_back(found: Secrets | None) -> None:
 
 def masks_in(value: Any) -> int:
     """How many masks stand in JSON-native data."""
-    return masks_among(texts_in(value))
+    return "\n".join(texts_in(value)).count(MASK)
 
 
 def texts_in(value: Any) -> list[str]:
@@ -129,11 +129,6 @@ def any_in(texts: Iterable[str], said: str) -> bool:
         if one in said:
             return True
     return False
-
-
-def masks_among(texts: Iterable[str]) -> int:
-    """How many masks stand in texts."""
-    return "\n".join(texts).count(MASK)
 
 
 def count_masks(record: dict[str, Any]) -> None:

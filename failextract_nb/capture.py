@@ -20,7 +20,7 @@ from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, masks_in, put_back, take, texts_in
+from failextract_nb._redact import MASK, any_in, masks_in, put_back, take, texts_in
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
@@ -79,7 +79,7 @@ latest = _Latest()
 _secrets: dict[str, Secrets] = {}
 # Sources come again with every failure of a cell or function.  By their keys, too, which may say
 # that they are code, or secret.
-_texts: dict[tuple[str, str], tuple[str, int, Secrets | None]] = {}
+_texts: dict[tuple[str, str], tuple[str, Secrets | None]] = {}
 rules.watch(_texts.clear)
 # Ways to skip, to leave and to cancel; known by name, as their modules may not be loaded.
 _STOPS = frozenset({
@@ -135,18 +135,16 @@ def failure_from(
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
     depth = max(1, options.max_depth if max_depth is None else max_depth)
-    walk = Walk(with_locals, depth, from_users=origin == "test")
+    hidden, walk = rules.hidden, Walk(with_locals, depth, from_users=origin == "test")
     name = shown_name(name) if name else None
     try:
         raised, text, place = watched(walk.raised, error, 0)
-        masks = walk.masks
     except KeyboardInterrupt:
         raise
     except BaseException as inner:  # noqa: BLE001  # the promise: capture never raises
         raised = {"exception_type": type_name(type(error)), "exception_message": message_of(error)}
         text, place = f"<no traceback: {text_of(inner)}>\n", None
-        masks = masks_in([raised, text])
-        walk.said += [raised["exception_message"], text]
+        walk.give_up([raised["exception_message"], text])
     record: dict[str, Any] = {
         **failure.stamps(),
         "origin": origin,
@@ -158,10 +156,9 @@ def failure_from(
         "exception_traceback": text,
         "contexts": [_first_context(origin, name, context.get("output"))],
     }
-    new, others = _put_in(record, context)
-    size = walk.bytes + STAMPS + getsizeof(text) + new
+    size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     if rules.hidden:
-        record = _without_repeats(record, context, walk, masks + others)
+        record = _without_repeats(record, context, walk, rules.hidden != hidden)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
@@ -169,28 +166,30 @@ def failure_from(
 
 
 def _without_repeats(
-    record: dict[str, Any], context: Mapping[str, Any], walk: Walk, masks: int
+    record: dict[str, Any], context: Mapping[str, Any], walk: Walk, has_hidden: bool
 ) -> dict[str, Any]:
     """``record`` without repeats of the secrets that were hidden in it by their names.
 
-    They are kept for what is added to it.  ``masks`` stand in it that are known; it says how many
-    there are in all.
+    They are kept for what is added to it.  It says how many masks there are in all; ``has_hidden``:
+    some may be in what the exceptions say and hold.
     """
-    beside = "\n".join([*_names_in(record), *record["contexts"][0].values()])
-    if found := take():
+    known = [record[key] for key in context if key not in _NAMES]
+    beside = [*_names_in(record), *record["contexts"][0].values(), *texts_in(known)]
+    found = take()
+    said = "\n".join([*beside, walk.text] if found or has_hidden else beside)
+    if found:
         if len(_secrets) >= MAX_SECRETS:
             _secrets.clear()
         _secrets[record["id"]] = found
-        texts = texts_in([record[key] for key in context])
-        if walk.says(found.first_lines, [beside, *texts]):  # rarely
+        texts = found.first_lines
+        if any_in(texts, said) or walk.leads_past(texts):  # rarely
             hidden: dict[str, Any] = found.hide(record)
             if hidden is not record:
                 hidden["redacted"] = masks_in(hidden)
                 return hidden
     if "redacted" not in record:
-        if "exception_traceback" in context:  # another text
-            masks = masks_in(record)
-        if masks := masks + beside.count(MASK):
+        is_walked = "exception_traceback" not in context  # else it is another text
+        if masks := walk.masks + said.count(MASK) if is_walked else masks_in(record):
             record["redacted"] = masks
     return record
 
@@ -207,13 +206,12 @@ def hide_noted(record: dict[str, Any]) -> dict[str, Any]:
     return found.hide(record) if found else record
 
 
-def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, int]:
+def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
     """Put JSON-native copies of what a door knows into ``record``.
 
-    Returns their bytes, without those of texts (sources are shared, and the store weighs them),
-    and how many masks stand in them.
+    Returns their bytes, without those of texts (sources are shared, and the store weighs them).
     """
-    new = masks = 0
+    size = 0
     for key, one in context.items():
         kind = type(one)
         if kind is str:
@@ -222,20 +220,16 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> tuple[int, in
                 before, text = take(), native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[key, one] = known = text, masks_in(text), take()
+                _texts[key, one] = known = text, take()
                 put_back(before)
-            record[key], found, secrets = known
+            record[key], secrets = known
             put_back(secrets)
-            if found and key not in _NAMES:
-                masks += found
         elif kind in _SCALARS:
             record[key] = one
         else:
             record[key] = one if key in _TEXTS_ALREADY else native(one, key)
-            new += size_of(record[key])
-            if rules.hidden:
-                masks += masks_in(record[key])
-    return new, masks
+            size += size_of(record[key])
+    return size
 
 
 @lru_cache(maxsize=256)

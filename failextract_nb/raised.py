@@ -5,7 +5,7 @@ One walk over the traceback; only text is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from sys import getsizeof
 from types import FrameType
@@ -13,8 +13,7 @@ from typing import cast
 
 from failextract_nb import failure
 from failextract_nb._budget import current
-from failextract_nb._names import rules
-from failextract_nb._redact import any_in, masks_among, masks_in, texts_in
+from failextract_nb._redact import texts_in
 from failextract_nb._safe import message_of, notes_of
 from failextract_nb._strings import clean, kind_of
 from failextract_nb.failure import Raised
@@ -46,12 +45,12 @@ class Walk:
         self.from_users = from_users
         self.seen: set[int] = set()
         self.room = MAX_EXCEPTIONS
-        self._masks = 0
+        self.masks = 0  # of secrets, in the places that its tracebacks lead through
         self.module = ""
         self.variables = Variables()
         self._bytes = 0
         self._ways: list[Way] = []
-        self.said: list[str] = []
+        self._said: list[str] = []
 
     @property
     def bytes(self) -> int:
@@ -59,14 +58,18 @@ class Walk:
         return self._bytes + self.variables.bytes
 
     @property
-    def masks(self) -> int:
-        """How many stand in what the exceptions hold, and in their text."""
-        return self._masks + self.variables.masks
+    def text(self) -> str:
+        """What the exceptions say and hold, as often as the record does; but for their places."""
+        return "\n".join([self.variables.text, *self._said])
 
-    def says(self, texts: tuple[str, ...], beside: Iterable[str]) -> bool:
-        """Whether one of these stands in what the exceptions say or hold, where, or beside."""
-        said = "\n".join([self.variables.text, *self.said, *beside])
-        return any_in(texts, said) or any(way.says(texts) for way in self._ways)
+    def leads_past(self, texts: tuple[str, ...]) -> bool:
+        """Whether one of these stands at a place."""
+        return any(way.says(texts) for way in self._ways)
+
+    def give_up(self, said: list[str]) -> None:
+        """It has met nothing, and the record says no more than that."""
+        self.variables, self._ways, self._said = Variables(), [], said
+        self.masks, self._bytes = 0, size_of(said)
 
     def raised(self, error: BaseException, level: int, follow: bool = True) -> Described:
         """``error`` as data, its traceback as text, and the innermost frame of the user's.
@@ -78,10 +81,7 @@ class Walk:
         self.seen.add(id(error))
         self.room -= 1
         kind = kind_of(type(error))
-        hidden = rules.hidden
         message, notes = message_of(error), notes_of(error)
-        masks = masks_among([message, *notes]) if rules.hidden != hidden else 0
-        self._masks += 2 * masks  # they stand in the text, too
         out: Raised = {"exception_type": kind.name, "exception_message": message}
         if kind.module:
             out["exception_module"] = kind.module
@@ -96,14 +96,11 @@ class Walk:
             from failextract_nb import syntax
 
             last, place = syntax.describe(cast("SyntaxError", error), place, out)
-            self._masks += masks_in(last) - (masks_in(message) if masks else 0)
-            own = texts_in(out["extracted_code"][len(way.frames) :])  # of no frame
-            self._masks += masks_among(own)
-            self.said += [message, *own]
+            self._said += texts_in(out["extracted_code"][len(way.frames) :])  # of no frame
         if notes:
             out["notes"] = notes
             last += "".join(f"{note}\n" for note in notes)
-        self.said.append(last)
+        self._said += [message, *notes, last]
         before = self._causes(error, out, level) if follow and _cause_of(error) else ""
         members = self._members(cast("Group", error), out, level) if kind.is_group else ""
         self._weigh(out)
@@ -127,7 +124,7 @@ class Walk:
                 out["repetition"] = way.repetition.copy()
         out["extracted_code"] = [*way.frames]
         self._ways.append(way)
-        self._masks += way.masks
+        self.masks += way.masks
         if self.include_locals and way.shown:
             work = self.variables.work
             work.in_value = True

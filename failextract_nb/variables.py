@@ -11,7 +11,7 @@ from typing import Any
 
 from failextract_nb._budget import OVER, TooLong, Work
 from failextract_nb._names import can_be_secret, rules, secret_name
-from failextract_nb._redact import MASK, mask
+from failextract_nb._redact import mask
 from failextract_nb._reprs import refused
 from failextract_nb._strings import module_of
 from failextract_nb._values import MAX_DEPTH, SCALARS, WRITERS
@@ -50,9 +50,7 @@ class Variables:
 
     def __init__(self) -> None:
         self.bytes = 0  # of the dicts; the store weighs the texts in them
-        self._hidden = rules.hidden  # before
         self._written: list[dict[str, str]] = []  # of all frames
-        self._text = ""
         # What is handed down from frame to frame is written once.  By id, with the object itself,
         # so that the id stays its own; it goes when the capture is done.
         self._texts: dict[int, tuple[Any, str]] = {}
@@ -106,20 +104,12 @@ class Variables:
             written.append(last if found else None)
         self.bytes += size
         self._written += filter(None, written)
-        self._text = ""
         return written
 
     @property
     def text(self) -> str:
         """All that was written."""
-        if not self._text:
-            self._text = "\n".join(chain.from_iterable(map(dict.values, self._written)))
-        return self._text
-
-    @property
-    def masks(self) -> int:
-        """How many of secrets stand there."""
-        return self.text.count(MASK) if rules.hidden != self._hidden else 0
+        return "\n".join(chain.from_iterable(map(dict.values, self._written)))
 
 
 def _variables(frame: FrameType) -> Iterable[tuple[str, Any]]:
