@@ -12,12 +12,14 @@ NPM := $(PYTHON) labextension/build.py npm
 NODE_MODULES := labextension/node_modules
 XSD := build/junit-10.xsd
 PROJECTS := build/projects/.ready
+# Once, instead of in each of the thousand processes that the tests start.
+COMPILED = $(BIN)/python -m compileall -q failextract_nb
 # A kernel that a test starts writes where the test says, and nowhere else.
 export PYTHONDONTWRITEBYTECODE = 1
 # Absolute, because tests and the kernels they start run in folders of their own.
 export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 
-.PHONY: help demo test test-front test-lowest test-lab-lowest front lint format bench bench-quick fuzz kills matrix soak lab clean
+.PHONY: help demo test coverage test-front test-lowest test-lab-lowest front lint format bench bench-quick fuzz kills matrix soak lab clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -26,12 +28,17 @@ help:  ## say what there is
 demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
 	$(BIN)/python notebooks/demo.py
 
-test: lint test-front $(VENV)/.browser $(XSD) $(PROJECTS)  ## lint, then all tests, with the coverage floor
+test: lint test-front $(VENV)/.browser $(XSD) $(PROJECTS)  ## lint, then all tests
+	@$(COMPILED)
+	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) tests/browser
+
+coverage: $(VENV)/.ready $(NODE_MODULES)/.ready $(XSD) $(PROJECTS)  ## the Python tests again, slower, with the coverage floor
+	@$(COMPILED)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest -n $(JOBS) tests/browser
 
 test-front: $(NODE_MODULES)/.ready  ## check and test the front end alone, in Node.js
 	$(NPM) run check

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import nbclient
 import nbformat
 from jupyter_client import BlockingKernelClient, KernelManager
+from nbclient.util import run_sync
 from traitlets.config import Config
+
+from failextract_nb.batch.client import notice_all
 
 EXTENSION = ["--ext=failextract_nb"]  # loaded from outside: the notebook stays as it is
 _TELL = """
@@ -93,15 +95,32 @@ def listening() -> Iterator[dict[str, str]]:
         yield {} if os.name == "nt" else {"transport": "ipc", "ip": os.path.join(place, "at")}
 
 
+class Hearing:
+    """What makes one of nbclient's clients hear every reply.
+
+    Where an Output widget makes it send while it waits, it waits for ever: on a busy machine, each
+    time.
+    """
+
+    async def async_start_new_kernel_client(self):
+        kc = await super().async_start_new_kernel_client()
+        notice_all(kc.shell_channel)
+        return kc
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+
+class Plain(Hearing, nbclient.NotebookClient):
+    """Plain nbclient, but for that."""
+
+
 @contextmanager
-def plainly(
-    notebook: nbformat.NotebookNode, folder: Path, client: type = nbclient.NotebookClient, **options
-) -> Iterator[Any]:
+def plainly(notebook: nbformat.NotebookNode, folder: Path, **options) -> Iterator[Plain]:
     """nbclient's client for a notebook that runs in a folder."""
     with listening() as where:
         config = Config({"KernelManager": where})
         resources = {"metadata": {"path": str(folder)}}
-        yield client(notebook, config=config, resources=resources, **options)
+        yield Plain(notebook, config=config, resources=resources, **options)
 
 
 def execute_plainly(

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import IPython
-import nbclient
 import nbformat
 import pytest
 from batches import (
@@ -415,15 +414,6 @@ def saved(path):
     return json.dumps(book, indent=1).replace(str(os.getpid()), "pid")
 
 
-class Plain(nbclient.NotebookClient):
-    """Plain nbclient, but for what makes it wait for ever now and then."""
-
-    async def async_start_new_kernel_client(self):
-        kc = await super().async_start_new_kernel_client()
-        client.notice_all(kc.shell_channel)
-        return kc
-
-
 def test_the_saved_notebook_is_what_plain_nbclient_saves(tmp_path):
     """Byte for byte, but for times: outputs, errors, widgets, counts, metadata."""
     path = write(
@@ -444,7 +434,7 @@ def test_the_saved_notebook_is_what_plain_nbclient_saves(tmp_path):
         "slider.value = 5",
     )
     plain = nbformat.read(path, as_version=4)
-    execute_plainly(plain, tmp_path, client=Plain, allow_errors=True)
+    execute_plainly(plain, tmp_path, allow_errors=True)
     nbformat.write(plain, tmp_path / "plain.ipynb")
     before = path.read_bytes()
     book = run(path, output=str(tmp_path / "deep" / "ours.ipynb"))
