@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from failextract_nb import _looks, _named
 from failextract_nb._budget import is_capturing
@@ -19,6 +19,8 @@ from failextract_nb._names import KEYS, PASSES, rules
 
 if TYPE_CHECKING:
     from failextract_nb._repeats import Secrets
+
+T = TypeVar("T")
 
 MASK = "[redacted: "
 
@@ -95,6 +97,18 @@ def put_back(found: Secrets | None) -> None:
     """Have this thread know these, too."""
     if found:
         found_by.setdefault(get_ident(), type(found)()).update(found)
+
+
+def noted(call: Callable[..., T], *args: Any) -> tuple[T, Secrets | None]:
+    """``call(*args)``, and what it has hidden by its name; this thread knows it, too."""
+    before = found_by.pop(get_ident(), None)
+    try:
+        answer = call(*args)
+    finally:
+        found = found_by.get(get_ident())
+        found = found.copy() if found else None
+        put_back(before)
+    return answer, found
 
 
 def masks_in(value: Any) -> int:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import islice
+from os.path import commonprefix
 from threading import get_ident
 from typing import Any
 
@@ -26,7 +29,19 @@ _KEPT = frozenset({
     "id", "timestamp", "origin", "exception_type", "exception_module", "relation", "file",
     "test_file", "test_module", "notebook", "node_id", "cell_id",
 })  # fmt: skip
-_OF_USERS = frozenset({"locals", "test_kwargs", "parameters", "fixtures"})  # whose keys are names
+# What holds dicts of ours; the keys of all others are names, too.
+_OURS = frozenset({"extracted_code", "causes", "exceptions", "contexts", "repetition"})
+# Beside a secret in what holds it: who it is of, and where it opens what.
+_NO_SECRET = frozenset({
+    "user", "username", "user_name", "login", "name", "email", "host", "hostname", "url", "type",
+})  # fmt: skip
+LONG = 100  # characters of a secret that tell it: a text that was cut holds no more of it
+
+
+_names_of = type.__dict__["__dict__"].__get__  # past any metaclass
+_CONTAINERS = frozenset({list, tuple, set, frozenset})
+# What a text may say just before: an escape as repr writes them, or a colour of a terminal's.
+_ESCAPED = r"(?<=\\[abfnrtv0])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=[0-9\[]m)"
 
 
 class Secrets(dict[str, str]):
@@ -48,20 +63,22 @@ class Secrets(dict[str, str]):
             return value
 
         def hide_in(text: str) -> str:
-            for first, form, shown in forms:
+            for first, form, shown, whole in forms:
                 if first in text:  # in most it is not
                     text = form.sub(partial(_instead, shown), text)
+                    text = _without_start(text, whole, shown)
             return text
 
         return _hidden(value, hide_in, _KEPT)
 
 
-def note(value: object, reason: str, shown: str) -> None:
+def note(value: object, reason: str, shown: str, depth: int = 3) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
-    if type(value) is list or type(value) is tuple:  # ("user", "password"), and several of them
-        for one in value[:MOST]:
-            if type(one) is str or type(one) is bytes:
-                note(one, reason, shown)
+    parts = None if type(value) is str else _parts(value)
+    if parts is not None:
+        for one in parts if depth else ():
+            if type(one) is not int:
+                note(one, reason, shown, depth - 1)
         return
     text = value if type(value) is str else _text(value)
     if text.startswith(MASK) or not _is_telling(text, reason, type(value) is int):
@@ -75,12 +92,27 @@ def note(value: object, reason: str, shown: str) -> None:
         found[text] = shown
 
 
+def _parts(value: object) -> list[Any] | None:
+    """What a container holds: ("user", "password"), {"ada": "…"}; None for all else."""
+    kind = type(value)
+    if kind in _CONTAINERS:
+        return list(islice(value, MOST))  # type: ignore[call-overload]  # which it is
+    if "__dataclass_fields__" in _names_of(kind):
+        with suppress(AttributeError):  # it has slots
+            value, kind = object.__getattribute__(value, "__dict__"), dict
+    if kind is dict:
+        items: Any = islice(dict.items(value), MOST)  # type: ignore[arg-type]
+        return [one for key, one in items if type(key) is not str or key not in _NO_SECRET]
+    return None
+
+
 def _text(value: object) -> str:
     cls = type(value)  # its __class__ may say anything, or raise
     if issubclass(cls, str):
         return str.__str__(value)
-    if issubclass(cls, bytes):
-        return bytes.decode(value, "latin-1")  # type: ignore[arg-type]  # which it is
+    if issubclass(cls, (bytes, bytearray)):
+        base: Any = bytes if issubclass(cls, bytes) else bytearray
+        return str(base.decode(value, "latin-1"))
     return str(value) if type(value) is int and 0 <= value < HUGE else ""
 
 
@@ -103,17 +135,31 @@ def _is_plain(text: str) -> bool:
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
 
 
+Form = tuple[str, re.Pattern[str], str, str]
+
+
 @lru_cache(maxsize=64)
-def _forms(
-    found: tuple[tuple[str, str], ...],
-) -> tuple[tuple[str, ...], list[tuple[str, re.Pattern[str], str]]]:
-    """Of these secrets, as they are and as ``repr`` writes them, longest first: the first line,
-    where they stand alone, and what is shown instead.
+def _forms(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], list[Form]]:
+    """Of these secrets, as they are and as ``repr`` writes them, longest first: how the first line
+    starts, where they stand alone, what is shown instead, and all of it.
     """
     shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
     longest_first = sorted(shown, key=len, reverse=True)
-    forms = [(form.partition("\n")[0], _alone(form), shown[form]) for form in longest_first]
-    return tuple(first for first, _, _ in forms), forms
+    forms = [
+        (form.partition("\n")[0][:LONG], _alone(form), shown[form], form) for form in longest_first
+    ]
+    return tuple(first for first, *_ in forms), forms
+
+
+def _without_start(text: str, secret: str, shown: str) -> str:
+    """``text`` without what a long secret starts with, as far as it goes on: that was cut."""
+    place = text.find(secret[:LONG]) if len(secret) > LONG else -1
+    while place >= 0:
+        there = text[place : place + len(secret)]
+        same = len(commonprefix([there, secret]))  # noqa: RUF071  # these are no paths
+        text = text[:place] + shown + text[place + same :]
+        place = text.find(secret[:LONG], place + len(shown))
+    return text
 
 
 def _instead(shown: str, found: re.Match[str]) -> str:
@@ -125,7 +171,7 @@ def _alone(text: str) -> re.Pattern[str]:
     """A pattern for ``text`` that is no part of a longer word; its lines may be indented, as those
     of a group's members are.
     """
-    before = r"(?<!\w)" if text[0].isalnum() else ""
+    before = rf"(?:(?<!\w)|{_ESCAPED})" if text[0].isalnum() else ""
     after = r"(?!\w)" if text[-1].isalnum() else ""
     lines = "\n[ │]*".join(map(re.escape, text.split("\n")))
     return re.compile(f"{before}{lines}{after}")
@@ -137,13 +183,15 @@ def _hidden(value: Any, hide_in: Callable[[str], str], kept: frozenset[str]) -> 
         text = hide_in(value)
         return value if text == value else text
     if kind is dict:
-        new = {
-            key: one
-            if key in kept
-            else _hidden(one, hide_in, frozenset() if key in _OF_USERS else kept)
-            for key, one in value.items()
-        }
-        return new if any(new[key] is not one for key, one in value.items()) else value
+        new: dict[str, Any] = {}
+        for key, one in value.items():
+            shown = key if kept else hide_in(key)
+            while shown in new:  # two names were hidden
+                shown += "'"
+            inner = kept if key in _OURS else frozenset()
+            new[shown] = one if key in kept else _hidden(one, hide_in, inner)
+        same = len(new) == len(value) and all(new.get(key) is one for key, one in value.items())
+        return value if same else new
     if kind is list:
         items = [_hidden(one, hide_in, kept) for one in value]
         return items if any(map(operator.is_not, items, value)) else value

@@ -63,6 +63,14 @@ class capture_failures:  # noqa: N801  # used as a statement: with capture_failu
             else:
                 FailureExtractor._store.tally.passes += 1
             return
+        try:  # noqa: SIM105  # suppress() itself needs stack
+            self._failed(error, traceback, duration)
+        except RecursionError:  # none left to record on; a door further out has some
+            pass
+
+    def _failed(
+        self, error: BaseException, traceback: TracebackType | None, duration: float
+    ) -> None:
         name = self.name
         if name is None and traceback is not None:
             name = traceback.tb_frame.f_code.co_qualname.replace("<locals>.", "")

@@ -135,7 +135,7 @@ def failure_from(
     started = perf_counter()
     with_locals = options.include_locals if include_locals is None else include_locals
     depth = max(1, options.max_depth if max_depth is None else max_depth)
-    hidden, walk = rules.hidden, Walk(with_locals, depth, from_users=origin == "test")
+    walk = Walk(with_locals, depth, from_users=origin == "test")
     name = shown_name(name) if name else None
     try:
         raised, text, place = watched(walk.raised, error, 0)
@@ -158,7 +158,7 @@ def failure_from(
     }
     size = walk.bytes + STAMPS + getsizeof(text) + _put_in(record, context)
     if rules.hidden:
-        record = _without_repeats(record, context, walk, rules.hidden != hidden)
+        record = _without_repeats(record, context, walk)
     made = cast("Failure", record)
     mark(error, made)
     latest.handed = Handed(made, dict(record), size, perf_counter() - started)
@@ -166,18 +166,16 @@ def failure_from(
 
 
 def _without_repeats(
-    record: dict[str, Any], context: Mapping[str, Any], walk: Walk, has_hidden: bool
+    record: dict[str, Any], context: Mapping[str, Any], walk: Walk
 ) -> dict[str, Any]:
     """``record`` without repeats of the secrets that were hidden in it by their names.
 
-    They are kept for what is added to it.  It says how many masks there are in all; ``has_hidden``:
-    some may be in what the exceptions say and hold.
+    They are kept for what is added to it.  It says how many masks there are in all.
     """
     known = [record[key] for key in context if key not in _NAMES]
     beside = [*_names_in(record), *record["contexts"][0].values(), *texts_in(known)]
-    found = take()
-    said = "\n".join([*beside, walk.text] if found or has_hidden else beside)
-    if found:
+    said = "\n".join([*beside, walk.text])
+    if found := take():
         if len(_secrets) >= MAX_SECRETS:
             _secrets.clear()
         _secrets[record["id"]] = found

@@ -19,14 +19,17 @@ from math import inf
 from time import monotonic
 from traceback import FrameSummary, StackSummary
 from types import CodeType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from failextract_nb import failure
 from failextract_nb._budget import GRUDGE, current
 from failextract_nb._names import rules
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import masks_in, redact, redact_said
+from failextract_nb._redact import masks_in, noted, put_back, redact, redact_said
 from failextract_nb._strings import bounded, clean
+
+if TYPE_CHECKING:
+    from failextract_nb._repeats import Secrets
 
 MAX_POSITIONS = 10_000
 MAX_LINE = 500  # characters of one source line
@@ -50,6 +53,7 @@ class Position:
     hidden: bool
     machinery: bool  # runs the user's cell; not shown above it
     masks: int  # of secrets, in its frame
+    secrets: Secrets | None = None  # that its file gives away by their names
 
 
 def _no_positions(_code: CodeType) -> dict[int, Position]:
@@ -58,8 +62,8 @@ def _no_positions(_code: CodeType) -> dict[int, Position]:
 
 positions_in = PerObject(_no_positions)  # of a code object, by instruction
 rules.watch(positions_in.clear)
-# Files of the user's: their lines, and the same without secrets.
-_shown: dict[str, tuple[list[str], list[str]]] = {}
+# Files of the user's: their lines, the same without secrets, and these.
+_shown: dict[str, tuple[list[str], list[str], Secrets | None]] = {}
 rules.watch(_shown.clear)
 _count = 0  # of positions described since the cache was empty
 _try_again = inf  # when what could not be described is described anew, with the next one
@@ -95,13 +99,8 @@ _LIBRARY_PREFIXES = tuple(
     | {_PATHS[key] + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     | {_HERE}
 )
-_MACHINERY = (
-    _HERE,
-    *(
-        f"{os.sep}{name}{os.sep}"
-        for name in ("IPython", "ipykernel", "asyncio", "traitlets", "distributed", "dask")
-    ),
-)
+_RUN_CELLS = ("IPython", "ipykernel", "asyncio", "traitlets", "distributed", "dask")
+_MACHINERY = (_HERE, *(f"{os.sep}{name}{os.sep}" for name in _RUN_CELLS))
 
 
 def position_of(code: CodeType, lasti: int, line: int) -> Position:
@@ -113,14 +112,15 @@ def position_of(code: CodeType, lasti: int, line: int) -> Position:
     found = known.get(lasti)
     if found is None:
         try:
-            found = _describe(code, lasti, line)
+            made, secrets = noted(_describe, code, lasti, line)
+            made.secrets = secrets
         except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001  # a loader of the user's, a busy moment
-            found = _bare(code, line)
+            made = _bare(code, line)
             current().next()
             _try_again = min(_try_again, monotonic() + GRUDGE)
-        known[lasti] = found
+        known[lasti] = found = made
         _count_one()
     return found
 
@@ -213,7 +213,7 @@ def _describe(code: CodeType, lasti: int, line: int) -> Position:
         users=not library,
         hidden=HIDDEN in code.co_varnames,
         machinery=library and _is_machinery(file),
-        masks=masks_in(frame) if rules.hidden else 0,
+        masks=masks_in(frame),
     )
 
 
@@ -260,14 +260,15 @@ def _source(text: str) -> str:
 def _without_secrets(file: str, lines: list[str]) -> list[str]:
     """The same lines: what stands under a name may be a few lines below it."""
     known = _shown.get(file)
-    if known is not None and known[0] is lines:  # linecache reads a changed file anew
-        return known[1]
-    text = "".join(lines)
-    shown = text if len(text) > MAX_FILE else redact(text)
-    if len(_shown) >= MAX_FILES:
-        _shown.clear()
-    _shown[file] = lines, lines if shown == text else StringIO(shown).readlines()
-    return _shown[file][1]
+    if known is None or known[0] is not lines:  # linecache reads a changed file anew
+        text = "".join(lines)
+        shown, secrets = (text, None) if len(text) > MAX_FILE else noted(redact, text)
+        if len(_shown) >= MAX_FILES:
+            _shown.clear()
+        without = lines if shown == text else StringIO(shown).readlines()
+        _shown[file] = known = lines, without, secrets
+    put_back(known[2])
+    return known[1]
 
 
 def _piece(frame: failure.Frame, summary: FrameSummary, named: bool, written: str) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from failextract_nb import failure
 from failextract_nb._names import rules
-from failextract_nb._redact import any_in, masks_in, texts_in
+from failextract_nb._redact import any_in, masks_in, put_back, texts_in
 from failextract_nb.positions import Position, position_of, positions_in
+
+if TYPE_CHECKING:
+    from failextract_nb._repeats import Secrets
 
 MAX_WAYS = 256  # that are remembered
 MAX_LENGTH = 100  # frames of one that is
@@ -31,6 +36,7 @@ class Way:
     omitted: int
     repetition: failure.Repetition | None  # where most of those omitted are
     text: str  # the traceback, but for its last line
+    secrets: list[Secrets]  # that the files of its frames give away
     clean_of: object = None  # texts that it does not say
 
     def says(self, texts: tuple[str, ...]) -> bool:
@@ -78,6 +84,8 @@ def way_of(
             if len(_ways) >= MAX_WAYS:
                 _ways.clear()
             _ways[key] = way
+    for secrets in way.secrets:
+        put_back(secrets)
     return frames, way
 
 
@@ -111,6 +119,7 @@ def _described(places: list[Position], limit: int, from_users: bool) -> Way:
         omitted=omitted,
         repetition=repetition,
         text=text,
+        secrets=[secrets for secrets, _ in groupby(place.secrets for place in kept) if secrets],
     )
 
 

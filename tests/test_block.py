@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import sys
+import traceback
 
 import pytest
 from conftest import fail
@@ -176,3 +179,28 @@ def test_an_override_that_raises_on_a_pass(extractor):
     ):
         pass
     assert "full" in extractor.get_statistics()["problems"][0]
+
+
+def test_where_no_stack_is_left_the_exception_goes_on(extractor):
+    """It is the user's own: there is no room to record it, as there is none for anything."""
+    mine = ValueError("mine")
+
+    def down(n):
+        if n:
+            return down(n - 1)
+        with block:
+            raise mine
+
+    deepest = sys.getrecursionlimit() - len(inspect.stack())
+    unrecorded = 0
+    for depth in range(deepest - 60, deepest):
+        block = capture_failures("deep")
+        try:
+            down(depth)
+        except ValueError as error:
+            assert error is mine
+            assert error.__context__ is None
+            unrecorded += block.failure_id is None
+        except RecursionError as error:  # the user's own: there was no room to come here
+            assert traceback.extract_tb(error.__traceback__)[-1].name in ("down", "__enter__")
+    assert 0 < unrecorded < 30

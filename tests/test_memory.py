@@ -414,11 +414,15 @@ def test_passing_cells_leave_nothing(ip, monkeypatch):
 
 @pytest.fixture
 def still(monkeypatch):
-    """The clock stands: what is done once a second is done once."""
+    """The clock stands: what is done once a second is done once.  Nothing is collected."""
     for module in (failure.time, recent.time):
         monkeypatch.setattr(module, "monotonic", lambda: 5_000.0)
         monkeypatch.setattr(module, "time_ns", lambda: 1_700_000_000_000_000_000)
     monkeypatch.setattr(decorator, "monotonic", lambda: 5_000.0)
+    gc.collect()
+    gc.disable()  # what other tests have left may tell somebody that it goes
+    yield
+    gc.enable()
 
 
 def calls_of(function) -> int:

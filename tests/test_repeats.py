@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from contextlib import suppress
 
 import pytest
 from pytest_runs import REPORT, lay_out, run_pytest
 
-from failextract_nb import _redact, _repeats, extract_on_failure
+from failextract_nb import _redact, _repeats, capture_failures, extract_on_failure
 from failextract_nb._budget import watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
@@ -340,3 +341,121 @@ def test_what_was_hidden_already_is_no_secret():
     take()
     assert native({"password": f"{MASK}password]"}) == {"password": f"{MASK}password]"}
     assert take() is None
+
+
+@dataclasses.dataclass
+class Account:
+    user: str
+    value: str
+
+
+@pytest.mark.parametrize(
+    ("name", "hold"),
+    [
+        ("passwords", lambda secret: {"ada": secret}),
+        ("passwords", lambda secret: {"all": [{"ada": secret}]}),
+        ("passwords", lambda secret: {secret}),
+        ("passwords", lambda secret: (frozenset([secret]), 1)),
+        ("password", lambda secret: bytearray(secret.encode())),
+        ("credentials", lambda secret: Account("ada-lovelace", secret)),
+    ],
+)
+def test_what_a_container_under_such_a_name_holds_is_hidden(name, hold, extractor):
+    """But not who it is of, which stands beside it."""
+    fails = {}
+    source = f"def fails({name}, text):\n    raise ValueError('ada-lovelace: ' + text)"
+    exec(source, fails)  # noqa: S102
+    with suppress(ValueError):
+        extract_on_failure(fails["fails"])(hold(KEY), KEY)
+    record = extractor.failures[-1]
+    assert KEY not in json.dumps(record)
+    assert record["exception_message"].startswith("ada-lovelace: [redacted: ")
+    assert record["redacted"] == json.dumps(record).count(MASK)
+
+
+@pytest.mark.parametrize(
+    "before", ["ada\t", "ada\n", "\0", "\x07", "ada\x85", "\u2028", "\x1b[31m", "\x1b[0m", "\x1b[m"]
+)
+def test_an_escape_before_it_is_no_word(before, extractor):
+    """``repr`` writes a tab as a letter."""
+    with suppress(KeyError), capture_failures("logs in"):
+        password, text, octets = KEY, f"{before}{KEY}", f"{before}{KEY}".encode()
+        raise KeyError(text, octets, password)
+    assert KEY not in str(extractor.failures[-1])
+
+
+@pytest.mark.parametrize("given", [KEY * 40, "correct horse " * 40, "two\nlines'\t" * 40])
+def test_a_long_one_that_is_cut_is_hidden(given, extractor):
+    """Where a text shows the start of it alone."""
+    with suppress(ValueError), capture_failures("logs in"):
+        password = given
+        other, message = password, f"for {given}"
+        raise ValueError(message)
+    record = extractor.failures[-1]
+    shown = "\n".join(_redact.texts_in(record))
+    assert given[:12] not in shown
+    assert repr(given)[1:14] not in shown
+
+
+def test_a_key_of_a_dict_that_is_one_is_hidden(extractor):
+    """Of two, both stay."""
+
+    @extract_on_failure
+    def logs_in(**given):
+        raise ValueError
+
+    with suppress(ValueError):
+        logs_in(**{KEY: 1, f"{KEY}.": 2, "password": KEY})
+    extractor.add_failure({"password": KEY, "seen": {KEY: 2, "deep": [{KEY: 3}]}})
+    for record in extractor.failures:
+        assert KEY not in json.dumps(record)
+    assert extractor.failures[0]["test_kwargs"] == {
+        "[redacted: password]": "1", "[redacted: password].": "2", "password": "[redacted: password]",
+    }  # fmt: skip
+    assert extractor.failures[1]["seen"]["[redacted: password]"] == 2
+
+
+def test_two_keys_of_a_dict_that_are_hidden_stay_two(extractor):
+    extractor.add_failure({"password": KEY, "token": f"{KEY}.x", "seen": {KEY: 1, f"{KEY} ": 2}})
+    assert sorted(extractor.failures[0]["seen"].values()) == [1, 2]
+
+
+@pytest.mark.parametrize("include_locals", [True, False])
+def test_one_that_the_source_gives_away_is_known_each_time(include_locals, tmp_path, extractor):
+    """It is read once: the same place may fail again, and other places of the same file."""
+    path = tmp_path / "given_away.py"
+    path.write_text(
+        f"def login(user, password):\n    raise ValueError(f'refused {{user}}/{{password}}')\n"
+        f"def one():\n    login('ada', password={KEY!r})\n"
+        f"def other():\n    raise ValueError('{KEY[::-1]}'[::-1])\n"
+    )
+    namespace = {"__name__": "given_away"}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)  # noqa: S102
+    for name in ("one", "one", "other", "one"):
+        with suppress(ValueError), capture_failures("logs in", include_locals=include_locals):
+            namespace[name]()
+        record = extractor.failures[-1]
+        assert KEY not in json.dumps(record)
+        assert record["redacted"] == json.dumps(record).count(MASK)
+
+
+def test_one_of_an_earlier_cell_is_known_each_time(ip, extractor):
+    """Its function is called by later ones."""
+    ip.run_cell(
+        f"def login(user, password={KEY!r}):\n    raise ValueError(f'no {{user}}/{{password}}')"
+    )
+    for _ in range(3):
+        ip.run_cell("login('ada')", store_history=True)
+    assert len(extractor.failures) == 3
+    assert KEY not in json.dumps(list(extractor.failures))
+
+
+def test_masks_that_a_message_holds_already_are_counted(extractor):
+    """As where it is made of that of an earlier failure."""
+    with suppress(ValueError), capture_failures("one"):
+        password = KEY
+        raise ValueError(f"refused {password}")
+    with suppress(KeyError), capture_failures("two"):
+        raise KeyError(extractor.failures[0]["exception_message"])
+    for record in extractor.failures:
+        assert record["redacted"] == json.dumps(record).count(MASK)
