@@ -100,13 +100,12 @@ def put_back(found: Secrets | None) -> None:
 
 
 def noted(call: Callable[..., T], *args: Any) -> tuple[T, Secrets | None]:
-    """``call(*args)``, and what it has hidden by its name; this thread knows it, too."""
+    """``call(*args)``, and what it has hidden by its name, which this thread does not know."""
     before = found_by.pop(get_ident(), None)
     try:
         answer = call(*args)
     finally:
-        found = found_by.get(get_ident())
-        found = found.copy() if found else None
+        found = found_by.pop(get_ident(), None)
         put_back(before)
     return answer, found
 

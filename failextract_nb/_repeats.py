@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import islice
 from os.path import commonprefix
 from threading import get_ident
+from types import GetSetDescriptorType
 from typing import Any
 
 from failextract_nb._names import is_common, secret_name
@@ -22,7 +22,7 @@ from failextract_nb._redact import MASK, any_in, found_by, texts_in
 SHORTEST = 6  # characters: what is shorter stands in other words and numbers, too
 LONGEST = 10_000
 HUGE = 10**40  # an integer that is no number to log in with
-MOST = 50  # secrets of one capture
+MOST = 250  # secrets of one capture
 THREADS = 256  # whose secrets are known at a time
 # What tells a failure from others, or where it was: no secret, whatever it is called.
 _KEPT = frozenset({
@@ -30,16 +30,17 @@ _KEPT = frozenset({
     "test_file", "test_module", "notebook", "node_id", "cell_id",
 })  # fmt: skip
 # What holds dicts of ours; the keys of all others are names, too.
-_OURS = frozenset({"extracted_code", "causes", "exceptions", "contexts", "repetition"})
-# Beside a secret in what holds it: who it is of, and where it opens what.
-_NO_SECRET = frozenset({
-    "user", "username", "user_name", "login", "name", "email", "host", "hostname", "url", "type",
+_OURS = frozenset({
+    "extracted_code", "causes", "exceptions", "contexts", "repetition", "blocked_by", "captured",
+    "assertion", "dask", "versions",
 })  # fmt: skip
+# Names of dicts whose values are secrets, whatever their keys are: {"ada": "…"}.
+_BY_OWNER = ("password", "passwords", "secret", "secrets", "token", "tokens", "key", "keys")
+PARTS = 50  # of a container, that are looked at
 LONG = 100  # characters of a secret that tell it: a text that was cut holds no more of it
 
 
 _names_of = type.__dict__["__dict__"].__get__  # past any metaclass
-_CONTAINERS = frozenset({list, tuple, set, frozenset})
 # What a text may say just before: an escape as repr writes them, or a colour of a terminal's.
 _ESCAPED = r"(?<=\\[abfnrtv0])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=[0-9\[]m)"
 
@@ -72,14 +73,17 @@ class Secrets(dict[str, str]):
         return _hidden(value, hide_in, _KEPT)
 
 
-def note(value: object, reason: str, shown: str, depth: int = 3) -> None:
+def note(value: object, reason: str, shown: str) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
-    parts = None if type(value) is str else _parts(value)
-    if parts is not None:
-        for one in parts if depth else ():
-            if type(one) is not int:
-                note(one, reason, shown, depth - 1)
-        return
+    waiting = [value]
+    for one in waiting:  # it grows
+        if type(one) is not str and (parts := _parts(one, reason)) is not None:
+            waiting += parts[: PARTS - len(waiting)]
+        elif one is value or type(one) is not int:  # a number in a list may be anything
+            _note(one, reason, shown)
+
+
+def _note(value: object, reason: str, shown: str) -> None:
     text = value if type(value) is str else _text(value)
     if text.startswith(MASK) or not _is_telling(text, reason, type(value) is int):
         return
@@ -92,18 +96,36 @@ def note(value: object, reason: str, shown: str, depth: int = 3) -> None:
         found[text] = shown
 
 
-def _parts(value: object) -> list[Any] | None:
-    """What a container holds: ("user", "password"), {"ada": "…"}; None for all else."""
+def _parts(value: object, reason: str) -> list[Any] | None:
+    """What may be secret in a container: ("user", "password"), {"ada": "…"}; None for all else."""
     kind = type(value)
-    if kind in _CONTAINERS:
-        return list(islice(value, MOST))  # type: ignore[call-overload]  # which it is
-    if "__dataclass_fields__" in _names_of(kind):
-        with suppress(AttributeError):  # it has slots
-            value, kind = object.__getattribute__(value, "__dict__"), dict
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        return list(islice(value, PARTS))  # type: ignore[call-overload]  # which it is
     if kind is dict:
-        items: Any = islice(dict.items(value), MOST)  # type: ignore[arg-type]
-        return [one for key, one in items if type(key) is not str or key not in _NO_SECRET]
-    return None
+        held: Any = value
+    elif "__dataclass_fields__" in _names_of(kind):
+        held = _attributes_of(value)
+    else:
+        return None
+    items = list(islice(dict.items(held), PARTS))  # in one go: another thread may change it
+    return [one for key, one in items if _is_secret(key, one, reason)]
+
+
+def _attributes_of(value: object) -> dict[str, Any]:
+    """Past any override; none where it has slots."""
+    for base in type.__dict__["__mro__"].__get__(type(value)):
+        found = _names_of(base).get("__dict__")
+        if type(found) is GetSetDescriptorType:
+            held: dict[str, Any] = found.__get__(value)
+            return held
+    return {}
+
+
+def _is_secret(key: object, value: object, reason: str) -> bool:
+    """Whether what a dict holds under this key is, as its own name says that it holds secrets."""
+    if type(key) is str and secret_name(key):
+        return True
+    return reason.endswith(_BY_OWNER) and not (type(value) is str and _is_plain(value))
 
 
 def _text(value: object) -> str:
@@ -112,7 +134,7 @@ def _text(value: object) -> str:
         return str.__str__(value)
     if issubclass(cls, (bytes, bytearray)):
         base: Any = bytes if issubclass(cls, bytes) else bytearray
-        return str(base.decode(value, "latin-1"))
+        return str(base.decode(value, "latin-1")) if base.__len__(value) <= LONGEST else ""
     return str(value) if type(value) is int and 0 <= value < HUGE else ""
 
 

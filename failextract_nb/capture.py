@@ -175,6 +175,7 @@ def _without_repeats(
     known = [record[key] for key in context if key not in _NAMES]
     beside = [*_names_in(record), *record["contexts"][0].values(), *texts_in(known)]
     said = "\n".join([*beside, walk.text])
+    walk.tell()
     if found := take():
         if len(_secrets) >= MAX_SECRETS:
             _secrets.clear()

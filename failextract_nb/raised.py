@@ -13,7 +13,7 @@ from typing import cast
 
 from failextract_nb import failure
 from failextract_nb._budget import current
-from failextract_nb._redact import texts_in
+from failextract_nb._redact import put_back, texts_in
 from failextract_nb._safe import message_of, notes_of
 from failextract_nb._strings import clean, kind_of
 from failextract_nb.failure import Raised
@@ -61,6 +61,12 @@ class Walk:
     def text(self) -> str:
         """What the exceptions say and hold, as often as the record does; but for their places."""
         return "\n".join([self.variables.text, *self._said])
+
+    def tell(self) -> None:
+        """Have this thread know what the files of the frames give away."""
+        for way in self._ways:
+            for secrets in way.secrets:
+                put_back(secrets)
 
     def leads_past(self, texts: tuple[str, ...]) -> bool:
         """Whether one of these stands at a place."""

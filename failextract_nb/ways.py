@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from failextract_nb import failure
 from failextract_nb._names import rules
-from failextract_nb._redact import any_in, masks_in, put_back, texts_in
+from failextract_nb._redact import any_in, masks_in, texts_in
 from failextract_nb.positions import Position, position_of, positions_in
 
 if TYPE_CHECKING:
@@ -84,8 +84,6 @@ def way_of(
             if len(_ways) >= MAX_WAYS:
                 _ways.clear()
             _ways[key] = way
-    for secrets in way.secrets:
-        put_back(secrets)
     return frames, way
 
 

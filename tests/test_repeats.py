@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -346,7 +347,7 @@ def test_what_was_hidden_already_is_no_secret():
 @dataclasses.dataclass
 class Account:
     user: str
-    value: str
+    password: str
 
 
 @pytest.mark.parametrize(
@@ -459,3 +460,83 @@ def test_masks_that_a_message_holds_already_are_counted(extractor):
         raise KeyError(extractor.failures[0]["exception_message"])
     for record in extractor.failures:
         assert record["redacted"] == json.dumps(record).count(MASK)
+
+
+def hides(value, reason, text):
+    """Whether ``text`` is hidden after ``value`` was, by a name that gives this reason."""
+    take()
+    _redact.mask(reason, value)
+    found = take() or Secrets()
+    return found.hide(text) != text
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"region": "eu-central-1", "project_id": "shop-prod-12"}, "credentials"),
+        ({"lang": "de_DE.UTF-8"}, "cookies"),
+        ({"algorithm": "argon", "engine": "postgresql"}, "password"),
+    ],
+)
+def test_what_stands_beside_secrets_is_shown(value, reason):
+    """A dict of credentials holds more than these."""
+    for one in value.values():
+        assert not hides(value, reason, f"in {one}")
+
+
+def test_hundreds_in_one_place_leave_room_for_others(tmp_path, extractor):
+    """In the source of a file, or in a dict."""
+    path = tmp_path / "many_secrets.py"
+    lines = [f"api{number}_password = 'live-{number}-pass9x'\n" for number in range(400)]
+    path.write_text(
+        f"{''.join(lines)}def fails(p):\n    passwords = {{n: f'one-{{n}}-of9x' for n in range(900)}}\n"
+        "    db_password = p\n    raise ValueError('bob/' + p)\n"
+    )
+    namespace = {"__name__": "many_secrets"}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)  # noqa: S102
+    for number in range(3):
+        with suppress(ValueError), capture_failures("logs in"):
+            namespace["fails"](f"{KEY}-{number}")
+        assert extractor.failures[-1]["exception_message"] == "bob/[redacted: password]"
+
+
+def test_a_container_in_itself_is_looked_at_once():
+    """Not for ever, nor as often as it has ways."""
+    held = {}
+    held.update((f"{number}-{KEY}", held) for number in range(50))
+    began = time.process_time()
+    for _ in range(100):
+        _redact.mask("passwords", held)
+    assert time.process_time() - began < 1
+    take()
+
+
+class Unhashable(type):
+    __hash__ = None
+
+    def __eq__(cls, other):
+        raise ValueError
+
+
+def test_no_code_of_the_users_runs_for_what_a_container_holds():
+    class Odd(metaclass=Unhashable):
+        pass
+
+    @dataclasses.dataclass
+    class Own:
+        password: str
+
+        @property
+        def __dict__(self):
+            raise ValueError
+
+    assert not hides(Odd(), "password", KEY)
+    assert not hides([Odd(), Own(KEY)], "credentials", "text")
+
+
+def test_keys_of_ours_stay():
+    """Whatever a password is called."""
+    words = {"blocked_by": {"cell_index": 3}, "seen": {"cell_index": 1}}
+    assert Secrets(cell_index="***").hide({**words, "more": "cell_index"}) == {
+        "blocked_by": {"cell_index": 3}, "seen": {"***": 1}, "more": "***",
+    }  # fmt: skip
