@@ -124,6 +124,8 @@ def test_what_is_folded_away_is_shown(page, lab):
         do(notebook, "change-cell-to-markdown", index)
     panel = with_panel(notebook)
     notebook.ask("notebook.widgets[4].inputHidden = true")
+    # What is no heading yet, as it is still being rendered, is not collapsed.
+    notebook.wait("[1, 2].every((one) => notebook.widgets[one].headingInfo?.level > 0)")
     do(notebook, "collapse-all-headings", 0)
     expect(notebook.cell(4)).to_be_hidden()
     panel.table.open("ZeroDivisionError")
