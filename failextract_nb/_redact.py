@@ -95,7 +95,7 @@ def take() -> Secrets | None:
 
 def put_back(found: Secrets | None) -> None:
     """Have this thread know these, too."""
-    if found:
+    if found:  # its class is loaded, then; who hides nothing need not load it
         found_by.setdefault(get_ident(), type(found)()).update(found)
 
 

@@ -32,13 +32,14 @@ _KEPT = frozenset({
 # What holds dicts of ours; the keys of all others are names, too.
 _OURS = frozenset({
     "extracted_code", "causes", "exceptions", "contexts", "repetition", "blocked_by", "captured",
-    "assertion", "dask", "versions",
+    "assertion", "dask",
 })  # fmt: skip
 # Names of dicts whose values are secrets, whatever their keys are: {"ada": "…"}.
 _BY_OWNER = ("password", "passwords", "secret", "secrets", "token", "tokens", "key", "keys")
 PARTS = 50  # of a container, that are looked at
-LONG = 100  # characters of a secret that tell it: a text that was cut holds no more of it
+LONG = 100  # characters of a secret that tell it: a text that was cut may hold no more of it
 
+Form = tuple[str, re.Pattern[str], str, str]  # as ``_forms`` says
 
 _names_of = type.__dict__["__dict__"].__get__  # past any metaclass
 # What a text may say just before: an escape as repr writes them, or a colour of a terminal's.
@@ -80,10 +81,10 @@ def note(value: object, reason: str, shown: str) -> None:
         if type(one) is not str and (parts := _parts(one, reason)) is not None:
             waiting += parts[: PARTS - len(waiting)]
         elif one is value or type(one) is not int:  # a number in a list may be anything
-            _note(one, reason, shown)
+            _note_one(one, reason, shown)
 
 
-def _note(value: object, reason: str, shown: str) -> None:
+def _note_one(value: object, reason: str, shown: str) -> None:
     text = value if type(value) is str else _text(value)
     if text.startswith(MASK) or not _is_telling(text, reason, type(value) is int):
         return
@@ -155,9 +156,6 @@ def _is_plain(text: str) -> bool:
     """Whether ``text`` could be words, or a number: no key is as short, or has no digit."""
     has_both = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
-
-
-Form = tuple[str, re.Pattern[str], str, str]
 
 
 @lru_cache(maxsize=64)

@@ -175,7 +175,7 @@ def _without_repeats(
     known = [record[key] for key in context if key not in _NAMES]
     beside = [*_names_in(record), *record["contexts"][0].values(), *texts_in(known)]
     said = "\n".join([*beside, walk.text])
-    walk.tell()
+    walk.note_secrets()
     if found := take():
         if len(_secrets) >= MAX_SECRETS:
             _secrets.clear()
@@ -188,7 +188,8 @@ def _without_repeats(
                 return hidden
     if "redacted" not in record:
         is_walked = "exception_traceback" not in context  # else it is another text
-        if masks := walk.masks + said.count(MASK) if is_walked else masks_in(record):
+        masks = walk.masks + said.count(MASK) if is_walked else masks_in(record)
+        if masks:
             record["redacted"] = masks
     return record
 

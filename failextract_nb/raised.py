@@ -62,8 +62,11 @@ class Walk:
         """What the exceptions say and hold, as often as the record does; but for their places."""
         return "\n".join([self.variables.text, *self._said])
 
-    def tell(self) -> None:
-        """Have this thread know what the files of the frames give away."""
+    def note_secrets(self) -> None:
+        """Have this thread know what the files of the frames give away.
+
+        After what the variables did: there is room for so many, and these may be hundreds.
+        """
         for way in self._ways:
             for secrets in way.secrets:
                 put_back(secrets)

@@ -144,52 +144,40 @@ def test_a_repr_that_never_returns_while_the_clock_stands(then, extractor, monke
 
 def test_under_coverage_values_have_no_more_time_than_else(tmp_path):
     """Its tracer is in C; who measures tests that hang waits no longer for them."""
-    (tmp_path / "slow.py").write_text(TAKES_LONG)
+    (tmp_path / "slow.py").write_text(
+        f"{TAKES_LONG}\nprint(sys.gettrace() is not None, fails(), sep='\\n')"
+    )
     command = [sys.executable, "-m", "coverage", "run", "--data-file=data", "slow.py"]
     env = {name: one for name, one in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == ["True", f"<Own: {SLOW}>"]
 
 
+# A value that takes longer than one may, in a process of its own.
 TAKES_LONG = """
 import sys, time
 from failextract_nb import FailureExtractor, capture_failures
-class Own:
+class Slow:
     def __repr__(self):
         time.sleep(0.4)
         return "done"
-def fails(value):
-    with capture_failures():
-        raise ValueError
-try:
-    fails(Own())
-except ValueError:
-    print(sys.gettrace() is not None, FailureExtractor().failures[0]["locals"][-1]["value"], sep="\\n")
+def fails():
+    try:
+        with capture_failures():
+            value = type("Own", (Slow,), {})()
+            raise ValueError
+    except ValueError:
+        return FailureExtractor().failures[-1]["locals"][-1]["value"]
 """
 
 
 def test_where_a_debugger_traces_values_have_more_time(run_python):
     """It takes its own time for each line, and for each function that it has not seen before."""
-    done = run_python(
-        """
-        import sys, time
-        from failextract_nb import FailureExtractor, capture_failures
-        class Slow:
-            def __repr__(self):
-                time.sleep(0.4)
-                return "done"
-        def fails(value):
-            with capture_failures():
-                raise ValueError
-        for tracer in (lambda frame, event, arg: None, None):
-            sys.settrace(tracer)
-            try:
-                fails(type("Own", (Slow,), {})())
-            except ValueError:
-                pass
-        print(*(one["locals"][-1]["value"] for one in FailureExtractor().failures), sep="\\n")
-        """
-    )
+    done = run_python(f"""{TAKES_LONG}
+for tracer in (lambda frame, event, arg: None, None):
+    sys.settrace(tracer)
+    print(fails())
+""")
     assert done.stdout.splitlines() == ["done", f"<Own: {SLOW}>"]
 
 
