@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+import tracemalloc
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from pytest_runs import REPORT, lay_out, run_pytest
 
+import failextract_nb
 from failextract_nb import _redact, _repeats, capture_failures, extract_on_failure
+from failextract_nb import raised as raised_module
 from failextract_nb._budget import watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
@@ -417,8 +421,10 @@ def test_a_key_of_a_dict_that_is_one_is_hidden(extractor):
 
 
 def test_two_keys_of_a_dict_that_are_hidden_stay_two(extractor):
-    extractor.add_failure({"password": KEY, "token": f"{KEY}.x", "seen": {KEY: 1, f"{KEY} ": 2}})
-    assert sorted(extractor.failures[0]["seen"].values()) == [1, 2]
+    """Both are shown as the same."""
+    other = KEY[::-1]
+    extractor.add_failure({"password": KEY, "db_password": other, "seen": {KEY: 1, other: 2}})
+    assert extractor.failures[0]["seen"] == {"[redacted: password]": 1, "[redacted: password]'": 2}
 
 
 @pytest.mark.parametrize("include_locals", [True, False])
@@ -534,9 +540,56 @@ def test_no_code_of_the_users_runs_for_what_a_container_holds():
     assert not hides([Odd(), Own(KEY)], "credentials", "text")
 
 
-def test_keys_of_ours_stay():
+def keys_of_ours():
+    """What the schema names in a record that holds records of ours, and keys in these."""
+    parts = json.loads((Path(failextract_nb.__file__).parent / "schema.json").read_bytes())["$defs"]
+    for part in ("failure", "raised"):
+        for key, one in parts[part]["properties"].items():
+            inner = one.get("$ref") or one.get("items", {}).get("$ref")
+            if inner:
+                yield key, next(iter(parts[inner.rpartition("/")[2]]["properties"]))
+    yield from [("captured", "stdout call"), ("dask", "worker")]
+
+
+@pytest.mark.parametrize(("name", "key"), sorted(keys_of_ours()))
+def test_keys_of_ours_stay(name, key):
     """Whatever a password is called."""
-    words = {"blocked_by": {"cell_index": 3}, "seen": {"cell_index": 1}}
-    assert Secrets(cell_index="***").hide({**words, "more": "cell_index"}) == {
-        "blocked_by": {"cell_index": 3}, "seen": {"***": 1}, "more": "***",
-    }  # fmt: skip
+    given = {name: {key: 3}, "seen": {key: 1}, "more": key}
+    assert Secrets({key: "***"}).hide(given) == {name: {key: 3}, "seen": {"***": 1}, "more": "***"}
+
+
+def test_masks_in_a_source_are_counted_that_was_read_before_any_was_hidden(
+    tmp_path, extractor, monkeypatch
+):
+    monkeypatch.setattr(rules, "hidden", 0)
+    path = tmp_path / "holds_a_mask.py"
+    path.write_text(f"def fails(password=None):\n    raise ValueError  # {MASK}word]\n")
+    namespace = {"__name__": "holds_a_mask"}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)  # noqa: S102
+    for given in ((), (KEY,)):
+        with suppress(ValueError), capture_failures("logs in"):
+            namespace["fails"](*given)
+    record = extractor.failures[-1]
+    assert record["redacted"] == json.dumps(record).count(MASK) > 1
+
+
+def test_of_a_capture_that_goes_wrong_only_what_it_says_counts(extractor, monkeypatch):
+    """The variables that it had met are not in the record."""
+    monkeypatch.setattr(raised_module.Walk, "_weigh", lambda *_: 1 / 0)
+    with suppress(ValueError), capture_failures("logs in"):
+        password, again = KEY, f"({KEY})"
+        raise ValueError(f"{password} {again}")
+    record = extractor.failures[0]
+    assert "locals" not in record
+    assert KEY not in json.dumps(record)
+    assert record["redacted"] == json.dumps(record).count(MASK) == 2
+
+
+def test_what_is_too_long_to_be_looked_for_is_not_copied():
+    """Nor decoded."""
+    octets = bytearray(20_000_000)
+    tracemalloc.start()
+    _redact.mask("password", octets)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
