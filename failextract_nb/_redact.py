@@ -62,7 +62,8 @@ class _Stems:
 
 
 _stems = _Stems()
-found_by: dict[int, Secrets] = {}  # by thread: what it has hidden by its name
+# By thread: what it has hidden by its name, each with what is shown instead, and what others have.
+found_by: dict[int, dict[str | Secrets, str]] = {}
 _numbers = itertools.count(1)
 
 
@@ -87,27 +88,40 @@ def take() -> Secrets | None:
 
     What a finalizer takes that fails in the middle of a capture, that is to know, too.
     """
-    if not found_by:
+    found = found_by.get(ident := get_ident()) if found_by else None
+    if not found:
         return None
-    found = found_by.get(get_ident())
-    return found.copy() if found and is_capturing() else found_by.pop(get_ident(), None)
+    if is_capturing():
+        found = found.copy()  # another finalizer may add to it
+    else:
+        del found_by[ident]
+    return _together(tuple(found.items()))
+
+
+def _together(found: tuple[tuple[str | Secrets, str], ...]) -> Secrets:
+    global _together  # noqa: PLW0603  # as above
+    from failextract_nb._repeats import together as _together
+
+    return _together(found)
 
 
 def put_back(found: Secrets | None) -> None:
     """Have this thread know these, too."""
-    if found:  # its class is loaded, then; who hides nothing need not load it
-        found_by.setdefault(get_ident(), type(found)()).update(found)
+    if found is not None:
+        found_by.setdefault(get_ident(), {})[found] = ""
 
 
 def noted(call: Callable[..., T], *args: Any) -> tuple[T, Secrets | None]:
     """``call(*args)``, and what it has hidden by its name, which this thread does not know."""
-    before = found_by.pop(get_ident(), None)
+    ident = get_ident()
+    before = found_by.pop(ident, None)
     try:
         answer = call(*args)
     finally:
-        found = found_by.pop(get_ident(), None)
-        put_back(before)
-    return answer, found
+        found = found_by.pop(ident, None)
+        if before:
+            found_by[ident] = before
+    return answer, _together(tuple(found.items())) if found else None
 
 
 def masks_in(value: Any) -> int:

@@ -39,43 +39,60 @@ _BY_OWNER = ("password", "passwords", "secret", "secrets", "token", "tokens", "k
 PARTS = 50  # of a container, that are looked at
 LONG = 100  # characters of a secret that tell it: a text that was cut may hold no more of it
 
-Form = tuple[str, re.Pattern[str], str, str]  # as ``_forms`` says
-
 _names_of = type.__dict__["__dict__"].__get__  # past any metaclass
 # What a text may say just before: an escape as repr writes them, or a colour of a terminal's.
 _ESCAPED = r"(?<=\\[abfnrtv0])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=[0-9\[]m)"
 
 
-class Secrets(dict[str, str]):
-    """What was hidden by its name, by how it was written, and what stands there instead."""
+class Secrets:
+    """What was hidden by its name.
 
-    @property
-    def first_lines(self) -> tuple[str, ...]:
-        """Theirs, as they are and as ``repr`` writes them; of the same secrets the same tuple."""
-        return _forms(tuple(self.items()))[0]
+    ``shown`` says of each text what stands there instead; it does not change any more.
+    ``first_lines`` are how those texts start, as they are and as ``repr`` writes them.
+    """
 
-    def copy(self) -> Secrets:
-        """One that no other thread adds to."""
-        return Secrets(self)
+    __slots__ = ("_forms", "first_lines", "shown")
+
+    def __init__(self, shown: dict[str, str]) -> None:
+        self.shown = shown
+        forms = {form: said for text, said in shown.items() for form in (text, repr(text)[1:-1])}
+        self._forms = dict(sorted(forms.items(), key=lambda form: -len(form[0])))  # longest first
+        self.first_lines = tuple(form.partition("\n")[0][:LONG] for form in self._forms)
 
     def hide(self, value: Any) -> Any:
         """JSON-native ``value`` without these secrets; itself where none is in it."""
-        firsts, forms = _forms(tuple(self.items()))
-        if not any_in(firsts, "\n".join(texts_in(value))):  # mostly
+        if not any_in(self.first_lines, "\n".join(texts_in(value))):  # mostly
             return value
 
         def hide_in(text: str) -> str:
-            for first, form, shown, whole in forms:
+            for first, (form, shown) in zip(self.first_lines, self._forms.items(), strict=True):
                 if first in text:  # in most it is not
-                    text = form.sub(partial(_instead, shown), text)
-                    text = _without_start(text, whole, shown)
+                    text = _alone(form).sub(partial(_instead, shown), text)
+                    text = _without_start(text, form, shown)
             return text
 
         return _hidden(value, hide_in, _KEPT)
 
 
+@lru_cache(maxsize=64)  # what fails again has mostly hidden the same
+def together(found: tuple[tuple[str | Secrets, str], ...]) -> Secrets:
+    """All that a thread has found: texts, each with what is shown instead, and what others were."""
+    if len(found) == 1 and isinstance(only := found[0][0], Secrets):
+        return only
+    shown: dict[str, str] = {}
+    for one, said in found:
+        if isinstance(one, Secrets):
+            shown |= one.shown
+        else:
+            shown[one] = said
+    return Secrets(shown)
+
+
 def note(value: object, reason: str, shown: str) -> None:
     """Remember what has just been hidden by its name, until this thread takes it."""
+    if type(value) is str:  # mostly
+        _note_one(value, reason, shown)
+        return
     waiting = [value]
     for one in waiting:  # it grows
         if type(one) is not str and (parts := _parts(one, reason)) is not None:
@@ -92,7 +109,7 @@ def _note_one(value: object, reason: str, shown: str) -> None:
         found_by.clear()
     found = found_by.get(thread := get_ident())
     if found is None:
-        found = found_by[thread] = Secrets()
+        found = found_by[thread] = {}
     if len(found) < MOST:
         found[text] = shown
 
@@ -158,19 +175,6 @@ def _is_plain(text: str) -> bool:
     return " " in text or len(text) < 8 or not (has_both or len(text) >= 20)
 
 
-@lru_cache(maxsize=64)
-def _forms(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], list[Form]]:
-    """Of these secrets, as they are and as ``repr`` writes them, longest first: how the first line
-    starts, where they stand alone, what is shown instead, and all of it.
-    """
-    shown = {form: said for text, said in found for form in (text, repr(text)[1:-1])}
-    longest_first = sorted(shown, key=len, reverse=True)
-    forms = [
-        (form.partition("\n")[0][:LONG], _alone(form), shown[form], form) for form in longest_first
-    ]
-    return tuple(first for first, *_ in forms), forms
-
-
 def _without_start(text: str, secret: str, shown: str) -> str:
     """``text`` without what a long secret starts with, as far as it goes on: that was cut."""
     place = text.find(secret[:LONG]) if len(secret) > LONG else -1
@@ -187,6 +191,7 @@ def _instead(shown: str, found: re.Match[str]) -> str:
     return shown + "\n" * found[0].count("\n")
 
 
+@lru_cache(maxsize=256)
 def _alone(text: str) -> re.Pattern[str]:
     """A pattern for ``text`` that is no part of a longer word; its lines may be indented, as those
     of a group's members are.

@@ -68,8 +68,7 @@ class Walk:
         After what the variables did: there is room for so many, and these may be hundreds.
         """
         for way in self._ways:
-            for secrets in way.secrets:
-                put_back(secrets)
+            put_back(way.secrets)
 
     def leads_past(self, texts: tuple[str, ...]) -> bool:
         """Whether one of these stands at a place."""

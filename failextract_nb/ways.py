@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from failextract_nb import failure
 from failextract_nb._names import rules
-from failextract_nb._redact import any_in, masks_in, texts_in
+from failextract_nb._redact import any_in, masks_in, noted, put_back, texts_in
 from failextract_nb.positions import Position, position_of, positions_in
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Way:
     omitted: int
     repetition: failure.Repetition | None  # where most of those omitted are
     text: str  # the traceback, but for its last line
-    secrets: list[Secrets]  # that the files of its frames give away
+    secrets: Secrets | None  # that the files of its frames give away
     clean_of: object = None  # texts that it does not say
 
     def says(self, texts: tuple[str, ...]) -> bool:
@@ -117,8 +116,13 @@ def _described(places: list[Position], limit: int, from_users: bool) -> Way:
         omitted=omitted,
         repetition=repetition,
         text=text,
-        secrets=[secrets for secrets, _ in groupby(place.secrets for place in kept) if secrets],
+        secrets=noted(_put_back, kept)[1],
     )
+
+
+def _put_back(kept: list[Position]) -> None:
+    for place in kept:
+        put_back(place.secrets)
 
 
 def _instead(omitted: int, repetition: failure.Repetition | None) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from conftest import fail
 from pytest_runs import REPORT, lay_out, run_pytest
 
 import failextract_nb
@@ -216,6 +217,23 @@ def test_a_record_that_repeats_nothing_is_not_rebuilt(monkeypatch):
     assert found.hide(record) is record
 
 
+def test_a_secret_that_is_new_each_time_costs_no_pattern(monkeypatch, extractor):
+    """As the token of a request: most failures repeat none, and a pattern costs five captures."""
+    made, patterns = _repeats._alone, []
+    monkeypatch.setattr(_repeats, "_alone", lambda text: patterns.append(text) or made(text))
+
+    @extract_on_failure
+    def asks(token, text):
+        raise ValueError(text)
+
+    for number in range(3):
+        fail(asks, f"{KEY}-{number}", "no")
+    assert patterns == []
+    fail(asks, f"{KEY}-4", f"no {KEY}-4")
+    assert f"{KEY}-4" in patterns
+    assert f"{KEY}-" not in json.dumps([*extractor.failures])
+
+
 @pytest.mark.parametrize("key", ["extracted_code", "locals", "causes", "contexts"])
 @pytest.mark.parametrize("odd", [5, [5], ["x"], {"a": 1}, [{"code": 3}], None])
 def test_odd_things_under_the_keys_of_records(key, odd, extractor):
@@ -323,10 +341,10 @@ def test_what_fails_in_the_middle_of_a_capture_leaves_its_secrets_to_that():
 
     def capture():
         _repeats.note(SECRET, "password", "[…]")
-        return [take(), take()]
+        return [take().shown, take().shown]
 
     assert watched(capture) == [{SECRET: "[…]"}] * 2
-    assert take() == {SECRET: "[…]"}
+    assert take().shown == {SECRET: "[…]"}
     assert take() is None
 
 
@@ -338,7 +356,7 @@ def test_threads_that_never_take_what_they_hide(monkeypatch):
     assert len(_repeats.found_by) == 1
     for number in range(2 * _repeats.MOST):
         _repeats.note(f"secret {number}!", "password", "[…]")
-    assert len(take()) == _repeats.MOST
+    assert len(take().shown) == _repeats.MOST
 
 
 def test_what_was_hidden_already_is_no_secret():
@@ -472,7 +490,7 @@ def hides(value, reason, text):
     """Whether ``text`` is hidden after ``value`` was, by a name that gives this reason."""
     take()
     _redact.mask(reason, value)
-    found = take() or Secrets()
+    found = take() or Secrets({})
     return found.hide(text) != text
 
 
