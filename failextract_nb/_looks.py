@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 Hide = Callable[[str, str], str]  # what was found, and the text of it -> what stands there instead
 
@@ -81,8 +82,16 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
         ),
     ),
 }
+_USER = "://"  # a tell only where there is an @, too
 _GROUPS = {name.replace(" ", "_"): name for name in LOOKS}
-_PATTERN = re.compile("|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items()))
+_LOOK_OF = {tell: name for name, (tells, _) in LOOKS.items() for tell in tells}
+
+
+@lru_cache(maxsize=256)
+def _pattern_of(looks: frozenset[str]) -> re.Pattern[str]:
+    """For these looks: all together take ten times as long, and a text has one or two."""
+    groups = {group: LOOKS[name][1] for group, name in _GROUPS.items() if name in looks}
+    return re.compile("|".join(f"(?P<{group}>{pattern})" for group, pattern in groups.items()))
 
 
 def _by_mark(marks: tuple[str, ...], is_folded: bool) -> list[tuple[str, tuple[str, ...]]]:
@@ -99,7 +108,8 @@ def _by_mark(marks: tuple[str, ...], is_folded: bool) -> list[tuple[str, tuple[s
 SHORTEST = 14  # characters of what is found without a "://" in it: xoxb- and ten more
 # Looked for only where a character of theirs is that few texts hold.
 _PLAIN, *_MARKED = _by_mark(("", "_", "-", "=", "."), is_folded=True)
-_ALL_FIT = 18  # characters: all looks but four are as long
+_ALL_FIT = 18  # characters: all looks but these are as long
+_SHORT = (_USER, "xox", "eyJ", "LTAI")
 _CAPITALS = _by_mark(("-----", "~", "A", "J", "G"), is_folded=False)
 
 # Programs whose options have no names: what follows -u, -p and the like, also in a list of words.
@@ -154,8 +164,9 @@ def may_be_in(folded: str, digits: int = _FEWEST_DIGITS) -> bool:
 
 def hide(text: str, folded: str, instead: Hide) -> str:
     """``text`` with ``instead(what, found)`` for each secret; ``folded`` is its casefold."""
-    if _has_tell(text, folded):
-        text = _PATTERN.sub(lambda match: instead(_GROUPS[str(match.lastgroup)], match[0]), text)
+    if told := _told(text, folded):
+        pattern = _pattern_of(frozenset([_LOOK_OF[tell] for tell in told]))
+        text = pattern.sub(lambda match: instead(_GROUPS[str(match.lastgroup)], match[0]), text)
     if _DIGITS.search(text) is not None:
         text = _CARD.sub(
             lambda match: instead("card", match[0]) if is_card(match[0]) else match[0], text
@@ -163,24 +174,31 @@ def hide(text: str, folded: str, instead: Hide) -> str:
     return text
 
 
-def _has_tell(text: str, folded: str) -> bool:
+def _told(text: str, folded: str) -> list[str]:
+    """The tells that are in it."""
+    told = []
     if len(text) < _ALL_FIT:
-        return "://" in text or "xox" in text or "eyJ" in text or "LTAI" in text
-    for tell in _PLAIN[1]:
-        if tell in folded:
-            return True
-    for mark, tells in _MARKED:
-        if mark in folded:
-            for tell in tells:
-                if tell in folded:
-                    return True
-    if text != folded:
-        for mark, tells in _CAPITALS:
-            if mark in text:
+        for tell in _SHORT:
+            if tell in text:
+                told.append(tell)  # noqa: PERF401  # mostly none: no function
+    else:
+        for tell in _PLAIN[1]:
+            if tell in folded:
+                told.append(tell)  # noqa: PERF401
+        for mark, tells in _MARKED:
+            if mark in folded:
                 for tell in tells:
-                    if tell in text:
-                        return True
-    return False
+                    if tell in folded:
+                        told.append(tell)  # noqa: PERF401
+        if text != folded:
+            for mark, tells in _CAPITALS:
+                if mark in text:
+                    for tell in tells:
+                        if tell in text:
+                            told.append(tell)  # noqa: PERF401
+    if _USER in told and "@" not in text:
+        told.remove(_USER)
+    return told
 
 
 def hide_options(text: str, folded: str, instead: Hide) -> str:

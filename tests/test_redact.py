@@ -265,7 +265,15 @@ def test_every_tell_is_looked_for(tell):
     """Most texts are not searched for them: what decides it must know each of them."""
     sign = {"xox": "xoxb-", "eyJ": "eyJa."}.get(tell, tell)  # what follows these has one
     assert {*sign} & {*_looks.SIGNS.decode()} or _looks.may_be_in(sign.casefold())
-    assert _looks._has_tell(tell.ljust(_looks._ALL_FIT), tell.casefold().ljust(_looks._ALL_FIT))
+    text = f"{tell}@".ljust(_looks._ALL_FIT)
+    assert tell in _looks._told(text, text.casefold())
+
+
+def test_a_text_is_searched_for_the_looks_that_it_tells_of():
+    """All looks together take ten times as long, and addresses stand in many messages."""
+    address = "https://host.example/items/55?sort=asc"
+    assert _looks._told(address, address) == []
+    assert _looks._told(f"{address}#a@b", f"{address}#a@b") == ["://"]
 
 
 SECRETS = (
@@ -285,7 +293,7 @@ SECRETS = (
 def test_looking_first_misses_nothing(before, one, between, other):
     """What the patterns find is found, though they only run where a text has one of their marks."""
     for text in (before, before + one, f"{one} {between} {other}", before + one.upper() + between):
-        thorough = _looks._PATTERN.sub(
+        thorough = _looks._pattern_of(frozenset(_looks.LOOKS)).sub(
             lambda match: _redact._with_lines(_looks._GROUPS[match.lastgroup], match[0]), text
         )
         thorough = _redact._hide_named(
