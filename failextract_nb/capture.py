@@ -174,7 +174,7 @@ def _without_repeats(
     """
     known = [record[key] for key in context if key not in _NAMES]
     beside = [*_names_in(record), *record["contexts"][0].values(), *texts_in(known)]
-    said = "\n".join([*beside, walk.text])
+    said = "\n".join([*beside, *walk.texts])
     walk.note_secrets()
     if found := take():
         if len(_secrets) >= MAX_SECRETS:

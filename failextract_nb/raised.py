@@ -58,9 +58,9 @@ class Walk:
         return self._bytes + self.variables.bytes
 
     @property
-    def text(self) -> str:
+    def texts(self) -> list[str]:
         """What the exceptions say and hold, as often as the record does; but for their places."""
-        return "\n".join([self.variables.text, *self._said])
+        return [*self.variables.texts, *self._said]
 
     def note_secrets(self) -> None:
         """Have this thread know what the files of the frames give away.

@@ -107,9 +107,9 @@ class Variables:
         return written
 
     @property
-    def text(self) -> str:
+    def texts(self) -> Iterable[str]:
         """All that was written."""
-        return "\n".join(chain.from_iterable(map(dict.values, self._written)))
+        return chain.from_iterable(map(dict.values, self._written))
 
 
 def _variables(frame: FrameType) -> Iterable[tuple[str, Any]]:
