@@ -1,7 +1,8 @@
 # Everything a developer runs. Python (3.11 or newer) and make are all that is needed.
 
 PYTHON ?= python3
-JOBS ?= 2
+# One more than processors: tests wait for kernels and pages.
+JOBS ?= $(shell $(PYTHON) -c "import os; print(1 + os.cpu_count())")
 VENV := .venv
 LOWEST := .venv-lowest
 LAB_LOWEST := .venv-lab-lowest
@@ -28,12 +29,12 @@ help:  ## say what there is
 demo: $(VENV)/.ready  ## run the quickstart notebook in a real kernel, show what it captured
 	$(BIN)/python notebooks/demo.py
 
-test: lint test-front $(VENV)/.browser $(XSD) $(PROJECTS)  ## lint, then all tests
+test: lint test-front $(VENV)/.browser $(XSD) $(PROJECTS)  ## lint, then the tests of what is ours
 	@$(COMPILED)
-	$(BIN)/python -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not peers' --ignore=tests/browser $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n $(JOBS) tests/browser
 
-coverage: $(VENV)/.ready $(NODE_MODULES)/.ready $(XSD) $(PROJECTS)  ## the Python tests again, slower, with the coverage floor
+coverage: $(VENV)/.ready $(NODE_MODULES)/.ready $(XSD) $(PROJECTS)  ## all Python tests, slower, with the coverage floor
 	@$(COMPILED)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --ignore=tests/browser $(PYTEST_ARGS)

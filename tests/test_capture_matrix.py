@@ -165,6 +165,7 @@ def test_rows_of_later_work(row):
     pytest.skip(f"row {row} ({LATER[row]}) is not built yet")
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(caption() not in README, reason="the README's table is of other versions")
 @pytest.mark.parametrize("case", TOLD, ids=lambda case: case.id)
 def test_the_table_of_the_readme_is_what_is_measured(case):

@@ -119,10 +119,11 @@ VALUES: dict[str, tuple[Any, ...]] = {
 
 
 def growth(quick: bool) -> Iterator[Row]:
-    """The capture of what grows: the frames of the failure, and the values that they hold."""
+    """What a capture is to take no longer for: many frames, large values, secrets and addresses."""
     store()
     yield from _by_depth(rounds=5 if quick else 41)
     yield from _by_size(rounds=5 if quick else 41)
+    yield from _by_secrets(rounds=5 if quick else 41)
 
 
 def _by_depth(rounds: int) -> Iterator[Row]:
@@ -169,3 +170,28 @@ def _by_size(rounds: int) -> Iterator[Row]:
         )
         what = f"a local {kind} of {large:,}"
         yield against(what, many, f"of {small}", few, must=at_most(1.3))
+
+
+def logs_in(token: str, number: int) -> None:
+    raise PermissionError(f"failure {number}: nobody with a token of {len(token)}")
+
+
+def asks(text: str, number: int) -> None:
+    raise OSError(f"failure {number}: {text}")
+
+
+def _by_secrets(rounds: int) -> Iterator[Row]:
+    token = f"a1b2-c3d4-{min(SIZES)}"  # the source is not to give it away
+    calls = {
+        "the same token": lambda number: logs_in(token, number),
+        "a new token": lambda number: logs_in(f"a1b2-c3d4-{number}", number),
+        "words": lambda number: asks("there is no item with that number, sort", number),
+        "an address": lambda number: asks("https://host.example/items/55?sort=asc", number),
+    }
+    recorded = {name: failing(extract_on_failure(test)) for name, test in calls.items()}
+    raised = {f"raise {name}": failing(test) for name, test in calls.items()}
+    seconds = in_turns(recorded | raised, rounds)
+    net = {name: seconds[name] - seconds[f"raise {name}"] for name in calls}
+    same, new, words, address = (net[name] for name in calls)
+    yield against("a token that is new each time", new, "the same one", same, must=at_most(1.3))
+    yield against("an address in a message", address, "words", words, must=at_most(1.3))
