@@ -85,6 +85,7 @@ LOOKS: dict[str, tuple[tuple[str, ...], str]] = {
 _USER = "://"  # a tell only where there is an @, too
 _GROUPS = {name.replace(" ", "_"): name for name in LOOKS}
 _LOOK_OF = {tell: name for name, (tells, _) in LOOKS.items() for tell in tells}
+_PATTERN = re.compile("|".join(f"(?P<{group}>{LOOKS[name][1]})" for group, name in _GROUPS.items()))
 
 
 @lru_cache(maxsize=256)
@@ -165,7 +166,10 @@ def may_be_in(folded: str, digits: int = _FEWEST_DIGITS) -> bool:
 def hide(text: str, folded: str, instead: Hide) -> str:
     """``text`` with ``instead(what, found)`` for each secret; ``folded`` is its casefold."""
     if told := _told(text, folded):
-        pattern = _pattern_of(frozenset([_LOOK_OF[tell] for tell in told]))
+        try:
+            pattern = _pattern_of(frozenset([_LOOK_OF[tell] for tell in told]))
+        except RecursionError:  # no stack is left to make one
+            pattern = _PATTERN
         text = pattern.sub(lambda match: instead(_GROUPS[str(match.lastgroup)], match[0]), text)
     if _DIGITS.search(text) is not None:
         text = _CARD.sub(

@@ -94,7 +94,7 @@ def take() -> Secrets | None:
     if is_capturing():
         found = found.copy()  # another finalizer may add to it
     else:
-        del found_by[ident]
+        found_by.pop(ident, None)  # a signal's handler may have taken it meanwhile
     return _together(tuple(found.items()))
 
 
@@ -108,7 +108,9 @@ def _together(found: tuple[tuple[str | Secrets, str], ...]) -> Secrets:
 def put_back(found: Secrets | None) -> None:
     """Have this thread know these, too."""
     if found is not None:
-        found_by.setdefault(get_ident(), {})[found] = ""
+        known = found_by.setdefault(get_ident(), {})
+        known.pop(found, None)  # what is told last is shown
+        known[found] = ""
 
 
 def noted(call: Callable[..., T], *args: Any) -> tuple[T, Secrets | None]:
@@ -119,8 +121,8 @@ def noted(call: Callable[..., T], *args: Any) -> tuple[T, Secrets | None]:
         answer = call(*args)
     finally:
         found = found_by.pop(ident, None)
-        if before:
-            found_by[ident] = before
+        if before:  # a signal's handler may have added to it meanwhile
+            found_by.setdefault(ident, {}).update(before)
     return answer, _together(tuple(found.items())) if found else None
 
 

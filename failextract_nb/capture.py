@@ -20,7 +20,7 @@ from failextract_nb._budget import TooLong, watched
 from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._perobject import PerObject
-from failextract_nb._redact import MASK, any_in, masks_in, put_back, take, texts_in
+from failextract_nb._redact import MASK, any_in, masks_in, noted, put_back, take, texts_in
 from failextract_nb._safe import message_of, text_of
 from failextract_nb._strings import module_of, shown_name, type_name
 from failextract_nb.failure import Context, Failure
@@ -217,11 +217,9 @@ def _put_in(record: dict[str, Any], context: Mapping[str, Any]) -> int:
         if kind is str:
             known = _texts.get((key, one))
             if known is None:
-                before, text = take(), native(one, key)
                 if len(_texts) >= MAX_TEXTS:
                     _texts.clear()
-                _texts[key, one] = known = text, take()
-                put_back(before)
+                _texts[key, one] = known = noted(native, one, key)
             record[key], secrets = known
             put_back(secrets)
         elif kind in _SCALARS:

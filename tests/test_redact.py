@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from failextract_nb import _looks, _named, _redact
 from failextract_nb._names import MAX_NAME, hidden, secret_name
-from failextract_nb._redact import redact, redact_said, redact_traceback
+from failextract_nb._redact import MASK, redact, redact_said, redact_traceback
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,16 @@ def test_a_text_is_searched_for_the_looks_that_it_tells_of():
     assert _looks._told(f"{address}#a@b", f"{address}#a@b") == ["://"]
 
 
+def test_where_no_stack_is_left_to_make_a_pattern(monkeypatch):
+    """The one of all looks is there already."""
+
+    def full(_looks):
+        raise RecursionError
+
+    monkeypatch.setattr(_looks, "_pattern_of", full)
+    assert redact("postgres://bob:hunter2abc@db/x") == f"postgres://{MASK}user and password]@db/x"
+
+
 SECRETS = (
     "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
     "eyJhbGciOiJI.eyJzdWIiOiIx.abc", "AKIAABCDEFGHIJKLMNOP", "ASIAABCDEFGHIJKLMNOP",
@@ -293,7 +303,7 @@ SECRETS = (
 def test_looking_first_misses_nothing(before, one, between, other):
     """What the patterns find is found, though they only run where a text has one of their marks."""
     for text in (before, before + one, f"{one} {between} {other}", before + one.upper() + between):
-        thorough = _looks._pattern_of(frozenset(_looks.LOOKS)).sub(
+        thorough = _looks._PATTERN.sub(
             lambda match: _redact._with_lines(_looks._GROUPS[match.lastgroup], match[0]), text
         )
         thorough = _redact._hide_named(

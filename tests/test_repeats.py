@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 from conftest import fail
@@ -21,6 +22,7 @@ from failextract_nb._names import rules
 from failextract_nb._native import native
 from failextract_nb._redact import MASK, take
 from failextract_nb._repeats import Secrets
+from failextract_nb.capture import failure_from
 
 SECRET = "correct horse " + "battery"
 KEY = "a1B2-" + "c3D4-" + "e5F6"
@@ -346,6 +348,55 @@ def test_what_fails_in_the_middle_of_a_capture_leaves_its_secrets_to_that():
     assert watched(capture) == [{SECRET: "[…]"}] * 2
     assert take().shown == {SECRET: "[…]"}
     assert take() is None
+
+
+def test_what_a_handler_of_a_signal_takes_and_notes_meanwhile(monkeypatch):
+    """It may fail between any two instructions, and its failure is recorded."""
+
+    def interrupted():
+        _redact.found_by.clear()
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_redact, "is_capturing", interrupted)
+        _repeats.note(SECRET, "password", "[…]")
+        assert take().shown == {SECRET: "[…]"}
+
+    class Late(dict):
+        def pop(self, key, default=None):
+            found = super().pop(key, default)
+            self[key] = {KEY: "[key]"}
+            return found
+
+    late = Late({get_ident(): {SECRET: "[…]"}})
+    for module in (_redact, _repeats):
+        monkeypatch.setattr(module, "found_by", late)
+    _redact.noted(str)
+    assert dict(late)[get_ident()] == {KEY: "[key]", SECRET: "[…]"}
+
+
+def test_captures_in_a_capture_lose_no_secret():
+    """As those of many finalizers: each knows what the others have hidden, in one list."""
+
+    def capture():
+        for number in range(_repeats.MOST - 20):
+            failure_from(ValueError("no"), cell_source=f"token = 'Hunter2{number:04}-xyz'\n")
+        return take()
+
+    for number in (0, _repeats.MOST - 21):
+        assert MASK in watched(capture).hide(f"no user bob/Hunter2{number:04}-xyz")
+
+
+def test_the_same_failure_says_the_same_each_time():
+    """Of a secret that has two names, the last one: what differs would be another group."""
+    said = [
+        failure_from(
+            ValueError(f"no user bob/{KEY}"),
+            one=f"password = '{KEY}'", two=f"token = '{KEY}'", three=f"password = '{KEY}'",
+        )["exception_message"]
+        for _ in range(3)
+    ]  # fmt: skip
+    assert said == [f"no user bob/{MASK}password]"] * 3
 
 
 def test_threads_that_never_take_what_they_hide(monkeypatch):
