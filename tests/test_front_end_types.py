@@ -87,8 +87,14 @@ def test_every_notice_of_the_page_is_accepted(told):
     notices = protocol.specification()["notices"]
     assert set(notices) == {"glance", "seen", "capture"}
     for name, fields in notices.items():
-        told.notice(name, **dict.fromkeys(fields, True))
+        values = {"boolean": True, "number?": 1}
+        told.notice(name, **{field: values[kind] for field, kind in fields.items()})
     assert [one["type"] for one in told] == ["glance"] * 3
+
+
+@pytest.mark.parametrize("odd", [1.5, float("nan"), float("inf"), True, "1", None, [1]])
+def test_what_a_page_has_seen_is_a_whole_number(told, odd):
+    assert told.notice("seen", count=odd)["type"] == "refused"
 
 
 def test_every_file_can_be_read_top_to_bottom():

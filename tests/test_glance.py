@@ -107,6 +107,27 @@ def test_what_was_seen_is_not_counted_as_new(extractor, look):
     assert counts(told) == {"a": 5}
 
 
+def test_what_was_shown_is_seen_and_nothing_else(extractor, look):
+    """The kernel may hear of it when more have come, and after a page that has seen more."""
+    add(extractor, 5)
+    look.seen(3)
+    assert totals(look()) == (5, 2)
+    look.seen(1)
+    assert totals(look()) == (5, 2)
+    look.seen(99)
+    assert totals(look()) == (5, 0)
+    add(extractor)
+    look.seen(-1)
+    look.seen(0)
+    assert totals(look()) == (6, 1)
+    extractor.set_memory_limits(max_failures=4)
+    add(extractor, 2)
+    look.seen(2)  # they are gone
+    assert totals(look()) == (4, 3)
+    look.seen(7)
+    assert totals(look()) == (4, 1)
+
+
 def test_cells_that_are_meant_to_fail_are_not_counted(extractor, look):
     """Also where that turns out only after the failure was counted."""
     add(extractor, cell_id="a", expected=True)

@@ -25,10 +25,18 @@ class Glance:
         self._next = 0  # the number of the failure that comes next
         self._seen = ""  # the id of the newest failure that somebody has looked at
 
-    def seen(self) -> None:
-        """Somebody has looked at all failures that there are."""
-        for newest in FailureExtractor._store.failures[-1:]:
-            self._seen = newest["id"]
+    def seen(self, count: int | None = None) -> None:
+        """Somebody has looked at the first ``count`` failures since the last clear, or at all."""
+        store = FailureExtractor._store
+        with store.lock:
+            failures, ids = store.failures, store.failures.ids
+            place = len(failures)
+            if count is not None:
+                place = min(place, count - failures.dropped)
+            if place > 0:
+                newest = failures[place - 1]["id"]
+                if ids[newest] > ids.get(self._seen, -1):  # another page may have seen more
+                    self._seen = newest
 
     def look(self, whole: bool) -> dict[str, Any]:
         """Totals, and the cells that failed since the last look, or with ``whole`` all of them."""

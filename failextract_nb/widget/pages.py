@@ -66,6 +66,9 @@ class Pages:
     def _noticed(self, kind: str, message: object) -> None:
         try:
             _, asked = protocol.request(message, "notices")
+            count = asked.get("count")
+            if count is not None and type(count) is not int:
+                raise ValueError("'count' is no whole number")
         except ValueError as error:
             self._send({"v": protocol.version(), "type": "refused", "message": str(error)})
             return
@@ -74,7 +77,7 @@ class Pages:
                 self._followed = True
                 self._follower.start()
         if kind == "seen":
-            self._glance.seen()
+            self._glance.seen(count)
         elif kind == "capture":
             self._capture(asked["on"])
         self.tell(whole=kind == "glance")

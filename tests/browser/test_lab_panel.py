@@ -20,6 +20,16 @@ CELLS = """return [app.shell.leftCollapsed, notebook.activeCellIndex, notebook.m
     ...notebook.model.sharedModel.cells.map(
         (cell) => `${cell.cell_type} ${cell.execution_count} ${cell.source}`)]"""
 
+# The counts around the cells come a second later than the lines of the table.
+LATE = """import sys, time
+from failextract_nb.widget.pages import Pages
+tell = Pages.tell
+def late(self, whole=False):
+    if sys._getframe(1).f_globals["__name__"].endswith(".following"):
+        time.sleep(1)
+    tell(self, whole)
+Pages.tell = late"""
+
 
 @pytest.mark.newest
 def test_the_button_counts_and_opens_the_panel_while_a_cell_runs(page, server):
@@ -58,6 +68,21 @@ def test_the_button_counts_and_opens_the_panel_while_a_cell_runs(page, server):
     expect(panel.count).to_be_hidden()
     notebook.ask("app.shell.collapseRight()")
     expect(panel.element).to_be_hidden()
+    add_many(notebook, 2, "unseen")
+    expect(panel.count).to_have_text("2")
+
+
+@pytest.mark.newest
+def test_what_the_panel_has_shown_is_seen(page, lab):
+    """Also where the count of it comes after the panel was hidden."""
+    notebook = open_notebook(page, lab, [LATE, LOAD])
+    panel = Panel(notebook)
+    notebook.run(0)
+    notebook.run(1)
+    panel.show()
+    add_many(notebook, 1, "seen")
+    expect(panel.table.status).to_have_text("1 failure")
+    notebook.ask("app.shell.collapseRight()")
     add_many(notebook, 2, "unseen")
     expect(panel.count).to_have_text("2")
 

@@ -31,6 +31,8 @@ export class FailurePanel extends Widget {
   #wrong = ""; // why the last attempt to load or to look has failed
   #isLoading = false;
   #wanted = ""; // the failure to open when the table is there
+  #unhear = () => {};
+  #seen = { count: 0, version: -1 }; // what the kernel was told of last
 
   constructor(
     private readonly trans: TranslationBundle,
@@ -99,10 +101,19 @@ export class FailurePanel extends Widget {
         this.#told.replaceChildren(...told);
       return;
     }
-    const connection = this.#connection!;
-    if (connection.glance?.unseen && document.visibilityState === "visible")
-      connection.tell("seen", {});
-    void this.#draw(connection);
+    this.#tellSeen();
+    void this.#draw(this.#connection!);
+  };
+
+  /** What the table shows is seen; what comes later is not, whenever the kernel hears of that. */
+  readonly #tellSeen = (): void => {
+    if (!this.#source || !this.isVisible || document.visibilityState !== "visible") return;
+    const { total, dropped, version } = this.#source.state;
+    const count = total + dropped;
+    const isNews = count > this.#seen.count || this.#connection?.glance?.unseen;
+    if (!isNews || version === this.#seen.version) return;
+    this.#seen = { count, version };
+    this.#connection?.tell("seen", { count });
   };
 
   async #draw(connection: Connection): Promise<void> {
@@ -127,6 +138,8 @@ export class FailurePanel extends Widget {
         goTo: this.trans.__("Go to cell"),
       });
       this.#place.replaceChildren(this.#table.element);
+      this.#unhear = source.subscribe(this.#tellSeen);
+      this.#tellSeen();
       this.#openWanted();
     } catch (error) {
       if (connection !== this.#connection || connection.standing !== "loaded") return;
@@ -150,6 +163,9 @@ export class FailurePanel extends Widget {
   }
 
   #drop(): void {
+    this.#unhear();
+    this.#unhear = () => {};
+    this.#seen = { count: 0, version: -1 };
     this.#table?.dispose();
     this.#table = null;
     this.#source = null;

@@ -106,7 +106,7 @@ export const REQUESTS = {
 /** What JupyterLab's extension lets a kernel know; it is told the glance, and nothing else. */
 export const NOTICES = {
   glance: {}, // here is a page that wants to know
-  seen: {}, // the failures that there are were looked at
+  seen: { count: "number?" }, // so many since the last clear were looked at, or all that there are
   capture: { on: "boolean" },
 } as const satisfies Record<string, Spec>;
 
