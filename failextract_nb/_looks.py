@@ -95,7 +95,10 @@ def _pattern_of(looks: frozenset[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{group}>{pattern})" for group, pattern in groups.items()))
 
 
-def _by_mark(marks: tuple[str, ...], is_folded: bool) -> list[tuple[str, tuple[str, ...]]]:
+_Marks = list[tuple[str, tuple[str, ...]]]  # tells under a character that all of them hold
+
+
+def _by_mark(marks: tuple[str, ...], is_folded: bool) -> _Marks:
     """The tells with or without capitals, under the first of ``marks`` that they hold."""
     tells = [tell for tells, _ in LOOKS.values() for tell in tells]
     chosen = [tell for tell in tells if (tell == tell.casefold()) is is_folded]
@@ -108,9 +111,9 @@ def _by_mark(marks: tuple[str, ...], is_folded: bool) -> list[tuple[str, tuple[s
 
 SHORTEST = 14  # characters of what is found without a "://" in it: xoxb- and ten more
 # Looked for only where a character of theirs is that few texts hold.
-_PLAIN, *_MARKED = _by_mark(("", "_", "-", "=", "."), is_folded=True)
+_FOLDED = _by_mark(("", "_", "-", "=", "."), is_folded=True)
 _ALL_FIT = 18  # characters: all looks but these are as long
-_SHORT = (_USER, "xox", "eyJ", "LTAI")
+_SHORT: _Marks = [("", (_USER, "xox", "eyJ", "LTAI"))]
 _CAPITALS = _by_mark(("-----", "~", "A", "J", "G"), is_folded=False)
 
 # Programs whose options have no names: what follows -u, -p and the like, also in a list of words.
@@ -181,25 +184,17 @@ def hide(text: str, folded: str, instead: Hide) -> str:
 def _told(text: str, folded: str) -> list[str]:
     """The tells that are in it."""
     told = []
+    looked: tuple[tuple[str, _Marks], ...] = ((folded, _FOLDED),)
     if len(text) < _ALL_FIT:
-        for tell in _SHORT:
-            if tell in text:
-                told.append(tell)  # noqa: PERF401  # mostly none: no function
-    else:
-        for tell in _PLAIN[1]:
-            if tell in folded:
-                told.append(tell)  # noqa: PERF401
-        for mark, tells in _MARKED:
-            if mark in folded:
+        looked = ((text, _SHORT),)
+    elif text != folded:
+        looked = ((folded, _FOLDED), (text, _CAPITALS))
+    for where, marks in looked:
+        for mark, tells in marks:
+            if mark in where:
                 for tell in tells:
-                    if tell in folded:
-                        told.append(tell)  # noqa: PERF401
-        if text != folded:
-            for mark, tells in _CAPITALS:
-                if mark in text:
-                    for tell in tells:
-                        if tell in text:
-                            told.append(tell)  # noqa: PERF401
+                    if tell in where:
+                        told.append(tell)  # noqa: PERF401  # mostly none: no function
     if _USER in told and "@" not in text:
         told.remove(_USER)
     return told

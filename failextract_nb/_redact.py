@@ -62,7 +62,8 @@ class _Stems:
 
 
 _stems = _Stems()
-# By thread: what it has hidden by its name, each with what is shown instead, and what others have.
+# By thread: texts that it has hidden by their names, each with what is shown instead, and what was
+# found elsewhere and is to be hidden, too (with "").
 found_by: dict[int, dict[str | Secrets, str]] = {}
 _numbers = itertools.count(1)
 
